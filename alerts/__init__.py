@@ -1,0 +1,1 @@
+"""Alerts carry incidents to people (channels) and back to the deployment (responses)."""

@@ -1,0 +1,1 @@
+"""Collectors take in prediction logs: bytes become records, records become durable."""

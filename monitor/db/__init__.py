@@ -1,0 +1,1 @@
+"""The control database: everything Kedge knows except the predictions themselves."""

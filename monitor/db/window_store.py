@@ -1,0 +1,113 @@
+"""Which windows are due: touched by rows or labels, settled, and claimed by at most one worker at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from monitor.db.models import Model, Monitor, WindowState
+from monitor.windows import Window, windows_touched
+
+
+def window_sizes(session: Session, model_id: int) -> list[timedelta]:
+    """The sizes the model's enabled monitors look at."""
+    statement = select(Monitor.window_seconds).where(Monitor.model_id == model_id, Monitor.enabled).distinct()
+    return sorted(timedelta(seconds=seconds) for seconds in session.scalars(statement))
+
+
+def touch_moments(session: Session, model_id: int, moments: Iterable[datetime], now: datetime) -> int:
+    """Mark every window that one of the event times falls in, in each size the model is watched at, as due.
+
+    A window that was evaluated is thereby reopened. Returns how many windows were marked.
+    """
+    moments = list(moments)
+    touched = {window for size in window_sizes(session, model_id) for window in windows_touched(moments, size)}
+    touch_windows(session, model_id, touched, now)
+    return len(touched)
+
+
+def touch_windows(session: Session, model_id: int, windows: Iterable[Window], now: datetime) -> None:
+    """Mark these windows as due, exactly these."""
+    for window in sorted(windows):
+        seconds = int(window.size.total_seconds())
+        bumped = session.execute(
+            update(WindowState)
+            .where(
+                WindowState.model_id == model_id,
+                WindowState.size_seconds == seconds,
+                WindowState.start == window.start,
+            )
+            .values(revision=WindowState.revision + 1, touched_at=now)
+            .returning(WindowState.id)
+        ).first()
+        if bumped is None:
+            session.add(WindowState(model_id=model_id, size_seconds=seconds, start=window.start, touched_at=now))
+            session.flush()
+
+
+def due_windows(session: Session, now: datetime, settle: timedelta, limit: int = 100) -> Sequence[WindowState]:
+    """Windows that changed since they were evaluated and have settled, oldest first.
+
+    A window has settled when the clock is past its end by `settle`, and either rows have arrived from beyond it by
+    that much (so a replay of old logs is evaluated whole, window by window) or nothing has touched it for that long.
+    """
+    candidates = session.execute(
+        select(WindowState, Model.watermark)
+        .join(Model, Model.id == WindowState.model_id)
+        .where(WindowState.revision > WindowState.evaluated_revision, _free(now))
+        .order_by(WindowState.start, WindowState.id)
+    )
+    due: list[WindowState] = []
+    for state, watermark in candidates:
+        if has_settled(window(state), watermark, state.touched_at, now, settle):
+            due.append(state)
+            if len(due) == limit:
+                break
+    return due
+
+
+def has_settled(
+    span: Window, watermark: datetime | None, touched_at: datetime, now: datetime, settle: timedelta
+) -> bool:
+    """Whether a window has waited long enough for stragglers; see `due_windows`."""
+    closes = span.end + settle
+    passed = watermark is not None and watermark >= closes
+    return now >= closes and (passed or now - touched_at >= settle)
+
+
+def claim_window(session: Session, window_id: int, owner: str, now: datetime, lease: timedelta) -> WindowState | None:
+    """Take the lease of a window; None when another worker holds it or nothing is due any more."""
+    claimed = session.execute(
+        update(WindowState)
+        .where(WindowState.id == window_id, WindowState.revision > WindowState.evaluated_revision, _free(now))
+        .values(lease_owner=owner, lease_until=now + lease)
+        .returning(WindowState.id)
+    ).first()
+    return session.get_one(WindowState, window_id, populate_existing=True) if claimed else None
+
+
+def finish_window(session: Session, window_id: int, owner: str, revision: int) -> bool:
+    """Record that the window is evaluated as of `revision` and give the lease back.
+
+    False when the lease was lost: another worker took over, and this worker's results must be rolled back.
+    """
+    finished = session.execute(
+        update(WindowState)
+        .where(WindowState.id == window_id, WindowState.lease_owner == owner)
+        .values(evaluated_revision=revision, lease_owner=None, lease_until=None)
+        .returning(WindowState.id)
+    ).first()
+    return finished is not None
+
+
+def window(state: WindowState) -> Window:
+    return Window(state.start, timedelta(seconds=state.size_seconds))
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    return or_(
+        WindowState.lease_owner.is_(None), and_(WindowState.lease_until.is_not(None), WindowState.lease_until < now)
+    )

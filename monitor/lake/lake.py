@@ -1,0 +1,139 @@
+"""Two Delta Lake tables per model, appended to exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+_STATISTICS_GRAIN = timedelta(milliseconds=1)
+
+
+class Kind(StrEnum):
+    """Which of a model's two tables."""
+
+    PREDICTIONS = "predictions"
+    LABELS = "labels"
+
+    @property
+    def partition(self) -> str:
+        return "event_date" if self is Kind.PREDICTIONS else "received_date"
+
+
+class Lake:
+    """The tables under one root, a local folder or an address such as s3://bucket/kedge.
+
+    Predictions are partitioned by the day of their event time, labels by the day they were received. Columns evolve by
+    addition only. Every reader of Delta Lake can read them.
+    """
+
+    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self.root = root.rstrip("/")
+        self.storage_options = dict(storage_options or {}) or None
+
+    def uri(self, model: str, kind: Kind) -> str:
+        """Address of one table; the folder is the model's name where that is a safe one."""
+        return f"{self.root}/{folder_name(model)}/{kind}"
+
+    def append(self, model: str, kind: Kind, rows: pa.Table, *, collector: str, through: int) -> None:
+        """Append rows and record, in the same Delta commit, that `collector` is written through inbox row `through`.
+
+        The caller asks `written_through` first: Delta does not refuse a repeated transaction by itself.
+        """
+        uri = self.uri(model, kind)
+        if "://" not in uri:
+            Path(uri).parent.mkdir(parents=True, exist_ok=True)
+        write_deltalake(
+            uri,
+            rows,
+            mode="append",
+            schema_mode="merge",
+            partition_by=[kind.partition],
+            storage_options=self.storage_options,
+            commit_properties=CommitProperties(app_transactions=[Transaction(collector, through)]),
+        )
+
+    def written_through(self, model: str, kind: Kind, collector: str) -> int:
+        """The last inbox row of this collector that is in the table; 0 when there is none."""
+        table = self._open(model, kind)
+        version = table.transaction_version(collector) if table else None
+        return version or 0
+
+    def exists(self, model: str, kind: Kind) -> bool:
+        return self._open(model, kind) is not None
+
+    def rows(self, model: str, kind: Kind) -> int:
+        """Number of rows in the table, from its log alone."""
+        table = self._open(model, kind)
+        if table is None:
+            return 0
+        return sum(pa.table(table.get_add_actions(flatten=True)).column("num_records").to_pylist())
+
+    def files(self, model: str, kind: Kind, start: datetime | None = None, end: datetime | None = None) -> list[str]:
+        """The data files that may hold rows of [start, end), by the time that partitions the table.
+
+        Files are dropped by their partition and by the minimum and maximum that Delta's log keeps for each.
+        """
+        table = self._open(model, kind)
+        if table is None:
+            return []
+        time_column = "event_time" if kind is Kind.PREDICTIONS else "received_time"
+        base = self.uri(model, kind)
+        actions = pa.table(table.get_add_actions(flatten=True))
+        paths = actions.column("path").to_pylist()
+        days = actions.column(f"partition.{kind.partition}").to_pylist()
+        earliest = _column(actions, f"min.{time_column}")
+        latest = _column(actions, f"max.{time_column}")
+        return [
+            f"{base}/{path}"
+            for path, day, low, high in zip(paths, days, earliest, latest, strict=True)
+            if _overlaps(day, low, high, start, end)
+        ]
+
+    def columns(self, model: str, kind: Kind) -> list[str]:
+        """Names of the table's columns; empty when the table does not exist yet."""
+        table = self._open(model, kind)
+        return [field.name for field in table.schema().fields] if table else []
+
+    def compact(self, model: str, kind: Kind) -> int:
+        """Merge small files; returns how many were merged. Appends may go on meanwhile."""
+        table = self._open(model, kind)
+        return int(table.optimize.compact()["numFilesRemoved"]) if table else 0
+
+    def _open(self, model: str, kind: Kind) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.uri(model, kind), storage_options=self.storage_options)
+        except TableNotFoundError:
+            return None
+
+
+def folder_name(model: str) -> str:
+    """A folder for a model: its name where that is plain, else a readable slug and a digest, never a path.
+
+    >>> folder_name("churn_v2"), folder_name("Team A/churn")
+    ('churn_v2', 'team-a-churn-fa75f0c4')
+    """
+    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,99}", model):
+        return model
+    slug = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:60]
+    return f"{slug}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"
+
+
+def _column(actions: pa.Table, name: str) -> list[datetime | None]:
+    return actions.column(name).to_pylist() if name in actions.column_names else [None] * actions.num_rows
+
+
+def _overlaps(
+    day: date, low: datetime | None, high: datetime | None, start: datetime | None, end: datetime | None
+) -> bool:
+    # Delta's log cuts times to the millisecond, so the true maximum may lie up to one later.
+    if start is not None and (day < start.date() or (high is not None and high + _STATISTICS_GRAIN < start)):
+        return False
+    return not (end is not None and (day > end.date() or (low is not None and low >= end)))

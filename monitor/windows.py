@@ -1,0 +1,83 @@
+"""Windows: half-open spans [start, end) of event time in UTC, aligned so that everybody names the same ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from monitor.errors import InvalidValue
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The Unix epoch is a Thursday: weeks are aligned to the Monday before it.
+MONDAY = datetime(1969, 12, 29, tzinfo=UTC)
+WEEK = timedelta(days=7)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SIZE = re.compile(r"(\d+)([smhdw])")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Window:
+    """One span [start, start + size)."""
+
+    start: datetime
+    size: timedelta
+
+    @property
+    def end(self) -> datetime:
+        return self.start + self.size
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M}/{format_size(self.size)}"
+
+
+def window_of(moment: datetime, size: timedelta) -> Window:
+    """The one window of this size that holds `moment`.
+
+    >>> str(window_of(datetime(2026, 3, 4, 10, 59, tzinfo=UTC), timedelta(hours=1)))
+    '2026-03-04 10:00/1h'
+    """
+    origin = MONDAY if size % WEEK == timedelta(0) else EPOCH
+    return Window(origin + (moment - origin) // size * size, size)
+
+
+def windows_touched(moments: Iterable[datetime], size: timedelta) -> set[Window]:
+    """Every window of this size that at least one of the moments falls in."""
+    return {window_of(moment, size) for moment in moments}
+
+
+def windows_between(start: datetime, end: datetime, size: timedelta) -> Iterator[Window]:
+    """The aligned windows that overlap [start, end), in order."""
+    window = window_of(start, size)
+    while window.start < end:
+        yield window
+        window = Window(window.end, size)
+
+
+def parse_size(text: str) -> timedelta:
+    """A window size such as 5m, 1h, 1d or 1w.
+
+    >>> parse_size("90m")
+    datetime.timedelta(seconds=5400)
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise InvalidValue(
+            f"window size {text!r} is not usable; accepted: a whole number and s, m, h, d or w, as in 1h"
+        )
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def format_size(size: timedelta) -> str:
+    """The shortest text that `parse_size` reads back.
+
+    >>> format_size(timedelta(days=7)), format_size(timedelta(minutes=90))
+    ('1w', '90m')
+    """
+    seconds = int(size.total_seconds())
+    unit = max((unit for unit, length in _UNITS.items() if seconds % length == 0), key=lambda unit: _UNITS[unit])
+    return f"{seconds // _UNITS[unit]}{unit}"
