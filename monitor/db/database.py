@@ -89,7 +89,7 @@ class Database:
 
 
 def migration_config() -> Config:
-    """Alembic's configuration; the scripts sit beside the sources, or inside the package when installed from a wheel."""
+    """Alembic's configuration; its scripts are beside the sources, or inside the package in a wheel."""
     packaged = Path(__file__).parent / "migrations"
     config = Config()
     config.set_main_option(

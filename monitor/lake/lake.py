@@ -23,7 +23,7 @@ class Kind(StrEnum):
     LABELS = "labels"
 
     @property
-    def partition(self) -> str:
+    def partition_column(self) -> str:
         return "event_date" if self is Kind.PREDICTIONS else "received_date"
 
 
@@ -55,7 +55,7 @@ class Lake:
             rows,
             mode="append",
             schema_mode="merge",
-            partition_by=[kind.partition],
+            partition_by=[kind.partition_column],
             storage_options=self.storage_options,
             commit_properties=CommitProperties(app_transactions=[Transaction(collector, through)]),
         )
@@ -88,7 +88,7 @@ class Lake:
         base = self.uri(model, kind)
         actions = pa.table(table.get_add_actions(flatten=True))
         paths = actions.column("path").to_pylist()
-        days = actions.column(f"partition.{kind.partition}").to_pylist()
+        days = actions.column(f"partition.{kind.partition_column}").to_pylist()
         earliest = _column(actions, f"min.{time_column}")
         latest = _column(actions, f"max.{time_column}")
         return [

