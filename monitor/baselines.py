@@ -32,8 +32,8 @@ Bins = NumericBins | CategoryBins
 class BaselineProfile(msgspec.Struct, frozen=True):
     """What a baseline keeps: bins, the profile of all its rows, and the profiles of its blocks in time order.
 
-    Blocks are the baseline's windows where it spans at least five of them, else ten equal parts in time order. They show
-    how much the model's inputs, scores and accuracy vary when nothing is wrong.
+    Blocks are the baseline's windows where it spans at least five of them, else ten equal parts in time order. They
+    show how much the model's inputs, scores and accuracy vary when nothing is wrong.
     """
 
     columns: dict[str, Bins]

@@ -1,0 +1,181 @@
+"""The engine that needs no cluster: DuckDB over the lake's Parquet files, in place."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from monitor.baselines import Bins, NumericBins, category_bins, numeric_bins
+from monitor.engines import sql
+from monitor.engines.engine import ProfileRequest, RowSource, Sample
+from monitor.profiles import WindowProfile
+from monitor.schemas import Feature, FeatureKind, Task
+
+_FEW_CLASSES = 20
+
+
+class DuckDbEngine:
+    """Profiles by DuckDB. One instance may be used from many threads; each call has a connection of its own."""
+
+    name = "duckdb"
+
+    def __init__(self) -> None:
+        # Nothing is fetched from the network: an extension that is not built in stays out.
+        config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        self._root = duckdb.connect(":memory:", config=config)
+        self._root.execute("SET TimeZone = 'UTC'")
+        self._lock = threading.Lock()
+
+    def profile(self, request: ProfileRequest) -> WindowProfile:
+        if request.predictions.empty:
+            return sql.empty_window(request)
+        with self._rows(request.predictions, request.labels) as (connection, present):
+            connection.execute(sql.create_window(request.start, request.end))
+            answer = _row(connection.execute(sql.profile_query(request, present)))
+            versions = connection.execute(sql.VERSIONS).fetchall()
+            latency = connection.execute(sql.LATENCY).fetchall()
+            type_errors = connection.execute(sql.TYPE_ERRORS).fetchall()
+            labelled = self._labelled(connection, request)
+            return sql.read_profile(
+                request, present, answer, dict(versions), dict(latency), dict(type_errors), labelled
+            )
+
+    def _labelled(self, connection: duckdb.DuckDBPyConnection, request: ProfileRequest) -> sql.LabelledRows:
+        counts = _row(connection.execute(sql.LABEL_COUNTS))
+        match request.task:
+            case Task.REGRESSION:
+                return sql.LabelledRows(counts, errors=_row(connection.execute(sql.ERRORS)))
+            case Task.BINARY | Task.MULTICLASS:
+                confusion = connection.execute(sql.CONFUSION).fetchall()
+                scores = []
+                if request.task is Task.BINARY and request.positive_class is not None:
+                    scores = connection.execute(sql.SCORES, [request.positive_class]).fetchall()
+                return sql.LabelledRows(counts, confusion=confusion, scores=scores)
+            case _:
+                return sql.LabelledRows(counts)
+
+    def sample(
+        self, predictions: RowSource, labels: RowSource, start: datetime, end: datetime, features: Mapping[str, Feature]
+    ) -> Sample:
+        if predictions.empty:
+            return Sample(0, None, None, {}, None, None, None)
+        with self._rows(predictions, labels) as (connection, present):
+            connection.execute(sql.create_window(start, end))
+            rows, first, last = _row(connection.execute("SELECT count(*), min(event_time), max(event_time) FROM w"))
+            columns = {
+                name: self._bins(connection, feature) for name, feature in features.items() if feature.column in present
+            }
+            task, positive = self._task(connection)
+            return Sample(
+                rows, _utc(first), _utc(last), columns, self._prediction_bins(connection, task), task, positive
+            )
+
+    def nth_event_time(self, predictions: RowSource, n: int) -> datetime | None:
+        if predictions.empty:
+            return None
+        with self._rows(predictions, RowSource()) as (connection, _):
+            row = connection.execute(
+                "SELECT event_time FROM predictions ORDER BY event_time LIMIT 1 OFFSET ?", [n - 1]
+            ).fetchone()
+            return _utc(row[0]) if row else None
+
+    def _bins(self, connection: duckdb.DuckDBPyConnection, feature: Feature) -> Bins:
+        if feature.kind is FeatureKind.NUMERIC:
+            return numeric_bins(_numbers(connection, sql.quote(feature.column)))
+        return category_bins(_counts(connection, f"{sql.quote(feature.column)}::VARCHAR"))
+
+    def _prediction_bins(self, connection: duckdb.DuckDBPyConnection, task: Task | None) -> Bins | None:
+        scores = _numbers(connection, "score")
+        if scores.size:
+            return numeric_bins(scores)
+        if task is Task.REGRESSION:
+            return numeric_bins(_numbers(connection, "prediction_value"))
+        counts = _counts(connection, "prediction")
+        return category_bins(counts) if counts else None
+
+    def _task(self, connection: duckdb.DuckDBPyConnection) -> tuple[Task | None, str | None]:
+        """What the model seems to predict: numbers that are not few whole classes are a regression."""
+        predicted, numeric, whole, scored = _row(connection.execute(sql.TASK_EVIDENCE))
+        if not predicted:
+            return None, None
+        classes = sorted(row[0] for row in connection.execute(sql.CLASSES).fetchall())
+        if numeric == predicted and (whole < predicted or (not scored and len(classes) > _FEW_CLASSES)):
+            return Task.REGRESSION, None
+        if len(classes) > 2:
+            return Task.MULTICLASS, None
+        return Task.BINARY, positive_class(classes)
+
+    @contextmanager
+    def _rows(
+        self, predictions: RowSource, labels: RowSource
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, frozenset[str]]]:
+        """A connection on which `predictions` and `labels` can be queried, and the columns predictions has."""
+        with self._lock:
+            connection = self._root.cursor()
+        try:
+            _attach(connection, "predictions", predictions)
+            if labels.empty:
+                connection.execute(sql.NO_LABELS)
+            else:
+                _attach(connection, "labels", labels)
+            present = frozenset(row[0] for row in connection.execute("DESCRIBE predictions").fetchall())
+            yield connection, present
+        finally:
+            connection.close()
+
+
+def positive_class(classes: list[str]) -> str:
+    """The class whose score is meant by "the score", for one or two classes: the usual names, else the last.
+
+    >>> positive_class(["0", "1"]), positive_class(["no", "yes"]), positive_class(["late", "on time"])
+    ('1', 'yes', 'on time')
+    """
+    usual = {"1", "true", "yes", "y", "positive", "pos"}
+    if classes == ["0"]:
+        return "1"
+    return next((name for name in classes if name.lower() in usual), classes[-1])
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, name: str, source: RowSource) -> None:
+    if source.table is not None:
+        connection.register(f"{name}_table", source.table)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {name}_table")
+        return
+    files = ", ".join(sql.literal(file) for file in source.files)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM read_parquet([{files}], union_by_name=true, "
+        "hive_partitioning=false)"
+    )
+
+
+def _row(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
+    row = result.fetchone()
+    assert row is not None, "an aggregate without GROUP BY has one row"
+    return row
+
+
+def _numbers(connection: duckdb.DuckDBPyConnection, expression: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    column = connection.execute(f"SELECT {expression} AS x FROM w WHERE {expression} IS NOT NULL").fetchnumpy()["x"]
+    return np.asarray(np.ma.filled(column, np.nan), dtype=np.float64)
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, expression: str) -> dict[str, int]:
+    return dict(
+        connection.execute(
+            f"SELECT {expression} AS x, count(*) FROM w WHERE {expression} IS NOT NULL GROUP BY 1 "
+            "ORDER BY 2 DESC, 1 LIMIT 1000"
+        ).fetchall()
+    )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC) if moment else None
+
+
+__all__ = ["DuckDbEngine", "NumericBins", "positive_class"]
