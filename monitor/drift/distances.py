@@ -1,0 +1,44 @@
+"""Distances between shares on the same bins. Each is a drift method of its own."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from monitor.drift.methods import Counts, DriftMethod
+
+PSI_FLOOR = 1e-4
+
+
+def _jensenshannon(p: Counts, q: Counts) -> float:
+    middle = (p + q) / 2
+    divergence = (_entropy_part(p, middle) + _entropy_part(q, middle)) / 2
+    return math.sqrt(max(divergence, 0.0))
+
+
+def _entropy_part(p: Counts, middle: Counts) -> float:
+    held = p > 0
+    return float((p[held] * np.log(p[held] / middle[held])).sum())
+
+
+def _hellinger(p: Counts, q: Counts) -> float:
+    return math.sqrt(max(1.0 - float(np.sqrt(p * q).sum()), 0.0))
+
+
+def _psi(p: Counts, q: Counts) -> float:
+    p, q = np.maximum(p, PSI_FLOOR), np.maximum(q, PSI_FLOOR)
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+jensenshannon = DriftMethod(
+    "jensenshannon",
+    _jensenshannon,
+    math.sqrt(math.log(2)),
+    True,
+    "Lin 1991; the distance, natural logarithm (as SciPy's)",
+)
+hellinger = DriftMethod("hellinger", _hellinger, 1.0, True, "Hellinger 1909")
+psi = DriftMethod(
+    "psi", _psi, math.inf, True, f"population stability index; shares below {PSI_FLOOR} count as {PSI_FLOOR}"
+)

@@ -1,0 +1,47 @@
+"""What changed in a column, in words a person can act on."""
+
+from __future__ import annotations
+
+from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
+from monitor.profiles.columns import bin_counts
+
+
+def describe_change(reference: ColumnProfile, current: ColumnProfile) -> str:
+    """The largest change of one column: missing values, unseen or shifted categories, the median, or the spread."""
+    missing = _missing_change(reference, current)
+    if missing:
+        return missing
+    if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile):
+        return _numeric_change(reference, current)
+    if isinstance(reference, CategoricalProfile) and isinstance(current, CategoricalProfile):
+        return _categorical_change(reference, current)
+    return "the column changed its kind"
+
+
+def _missing_change(reference: ColumnProfile, current: ColumnProfile) -> str:
+    before = reference.missing / reference.rows if reference.rows else 0.0
+    after = current.missing / current.rows if current.rows else 0.0
+    if after - before > 0.1:
+        return f"missing {before:.1%} → {after:.1%}"
+    return ""
+
+
+def _numeric_change(reference: NumericProfile, current: NumericProfile) -> str:
+    if not reference.n or not current.n:
+        return "no values to compare"
+    before, after = reference.quantile(0.5), current.quantile(0.5)
+    if abs(after - before) > 0.2 * (reference.std or abs(before) or 1.0):
+        return f"moved {'up' if after > before else 'down'}: median {before:.4g} → {after:.4g}"
+    if reference.std > 0 and not 0.8 < current.std / reference.std < 1.25:
+        wider = current.std > reference.std
+        return f"{'wider' if wider else 'narrower'}: standard deviation {reference.std:.4g} → {current.std:.4g}"
+    return f"the shape changed; median {after:.4g}"
+
+
+def _categorical_change(reference: CategoricalProfile, current: CategoricalProfile) -> str:
+    if not reference.n or not current.n:
+        return "no values to compare"
+    names = (*reference.categories, "unseen categories")
+    before, after = bin_counts(reference) / reference.n, bin_counts(current) / current.n
+    most = max(range(len(names)), key=lambda i: abs(after[i] - before[i]))
+    return f"{names[most]}: {before[most]:.1%} → {after[most]:.1%}"

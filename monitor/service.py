@@ -1,0 +1,26 @@
+"""Service metrics of one window: throughput, errors, latency."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from monitor.points import Point, point, share_point, undefined
+from monitor.profiles import ServiceProfile
+
+QUANTILES = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
+
+
+def service_points(service: ServiceProfile, size: timedelta) -> list[Point]:
+    """`predictions` (count, re-weighted by sampling), `throughput` (per second), `error_rate`, and latency in ms."""
+    points = [
+        point("predictions", service.weight, service.rows),
+        point("throughput", service.weight / size.total_seconds(), service.rows),
+        share_point("error_rate", service.errors, service.rows),
+    ]
+    timed = service.latency.n
+    for metric, q in QUANTILES.items():
+        if timed:
+            points.append(point(metric, service.latency.quantile(q), timed))
+        else:
+            points.append(undefined(metric, 0, "no record of this window has a latency"))
+    return points
