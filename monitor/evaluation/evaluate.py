@@ -1,0 +1,239 @@
+"""One window of one model: its points, and each monitor's judgement of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from monitor.baselines import BaselineProfile
+from monitor.drift import ColumnVerdict, DriftRule, get_method, judge_columns, judge_prediction
+from monitor.evaluation import words
+from monitor.evaluation.rules import MonitorRule, Severity, Verdict
+from monitor.evaluation.thresholds import Bounds, bounds_of, breaches, is_far_out
+from monitor.performance import performance_points
+from monitor.points import Point, Status, share_point, undefined
+from monitor.profiles import WindowProfile
+from monitor.schemas import Task
+from monitor.service import service_points
+from monitor.windows import Window
+
+PERFORMANCE_METRICS = frozenset({"accuracy", "precision", "recall", "f1", "auc", "mae", "rmse", "bias"})
+# Labels that come first are seldom typical (the flights that were on time), so a window waits for most of them.
+COVERAGE_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFacts:
+    """All that a verdict depends on. `history` holds each metric's values in earlier windows, the newest last."""
+
+    window: Window
+    profile: WindowProfile
+    baseline: BaselineProfile | None = None
+    baseline_name: str = ""
+    task: Task | None = None
+    positive_class: str | None = None
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One monitor's verdict on one window, with its reason in words and its evidence as JSON-ready data."""
+
+    rule: MonitorRule
+    verdict: Verdict
+    severity: Severity
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str
+    evidence: dict[str, Any]
+    columns: tuple[str, ...] = ()
+
+
+def evaluate_window(facts: WindowFacts, rules: Sequence[MonitorRule]) -> tuple[list[Point], list[Judgement]]:
+    """The window's metric points, and a judgement per rule (the silence monitor is judged by the clock instead)."""
+    drift_rules = {rule.metric: rule for rule in rules if rule.metric in ("drift", "prediction_drift")}
+    columns = _drift(facts, drift_rules.get("drift"))
+    prediction = _prediction_drift(facts, drift_rules.get("prediction_drift"))
+    points = plain_points(facts.profile, facts)
+    points += [_as_point("drift", verdict, verdict.name) for verdict in columns]
+    points += [_as_point("prediction_drift", prediction)] if prediction else []
+    points += _quality(facts.profile)
+    by_metric = {point.metric: point for point in points if not point.column}
+    judgements = []
+    for rule in rules:
+        if rule.metric == "drift":
+            judgements.append(_judge_drift(rule, columns, facts))
+        elif rule.metric == "prediction_drift":
+            judgements.append(_judge_drift(rule, [prediction] if prediction else [], facts))
+        elif rule.metric != "silence":
+            point = by_metric.get(rule.metric) or undefined(rule.metric, 0, f"this model has no {rule.metric}")
+            judgements.append(_judge_point(rule, point, facts))
+    return points, judgements
+
+
+def plain_points(profile: WindowProfile, facts: WindowFacts) -> list[Point]:
+    """Service and performance metrics: those that need no baseline."""
+    return [
+        *service_points(profile.service, facts.window.size),
+        *performance_points(profile.labelled, facts.task, facts.positive_class),
+    ]
+
+
+def _drift(facts: WindowFacts, rule: MonitorRule | None) -> list[ColumnVerdict]:
+    return judge_columns(facts.baseline, facts.profile, _drift_rule(rule)) if facts.baseline else []
+
+
+def _prediction_drift(facts: WindowFacts, rule: MonitorRule | None) -> ColumnVerdict | None:
+    return judge_prediction(facts.baseline, facts.profile, _drift_rule(rule)) if facts.baseline else None
+
+
+def _drift_rule(rule: MonitorRule | None) -> DriftRule:
+    if rule is None:
+        return DriftRule()
+    threshold = rule.threshold
+    method = get_method(threshold.get("method", "jensenshannon"))
+    return DriftRule(rule.min_rows, method, float(threshold.get("smallest", 0.1)), float(threshold.get("rate", 0.01)))
+
+
+def _as_point(metric: str, verdict: ColumnVerdict, column: str = "") -> Point:
+    reason = "" if verdict.status is Status.OK else verdict.why
+    return Point(metric, verdict.value, verdict.n, column, status=verdict.status, reason=reason)
+
+
+def _quality(profile: WindowProfile) -> list[Point]:
+    points = [share_point("missing_rate", c.missing, c.rows, name) for name, c in profile.columns.items()]
+    rows = profile.service.rows
+    return points + [share_point("type_errors", n, rows, name) for name, n in profile.type_errors.items()]
+
+
+def _judge_drift(rule: MonitorRule, verdicts: Sequence[ColumnVerdict], facts: WindowFacts) -> Judgement:
+    decided = [verdict for verdict in verdicts if verdict.status is Status.OK]
+    flagged = sorted((v for v in decided if v.breach), key=lambda v: -(v.value or 0.0))
+    n = facts.profile.service.rows
+    if not decided:
+        few = any(verdict.status is Status.INSUFFICIENT for verdict in verdicts)
+        verdict = Verdict.INSUFFICIENT if few else Verdict.UNDEFINED
+        reason = verdicts[0].why if verdicts else "there is no baseline yet"
+        return Judgement(rule, verdict, rule.severity, None, None, None, n, reason, _evidence(facts, rule, reason, n))
+    limit = decided[0].limit
+    worst = max(v.value or 0.0 for v in decided)
+    is_prediction = rule.metric == "prediction_drift"
+    reason = words.drift_summary(flagged, len(decided), is_prediction)
+    evidence = _evidence(facts, rule, reason, n, worst, Bounds(high=limit))
+    evidence["columns"] = [_column(verdict) for verdict in flagged]
+    evidence["all_columns"] = [{**_column(v), "breach": v.breach, "status": v.status.value} for v in verdicts]
+    return Judgement(
+        rule,
+        Verdict.BREACH if flagged else Verdict.OK,
+        Severity.CRITICAL if is_prediction and worst >= 2 * limit else rule.severity,
+        worst,
+        None,
+        limit,
+        n,
+        reason,
+        evidence,
+        () if is_prediction else tuple(v.name for v in flagged),
+    )
+
+
+def _column(verdict: ColumnVerdict) -> dict[str, Any]:
+    return {
+        "name": verdict.name,
+        "value": verdict.value,
+        "limit": verdict.limit,
+        "p_value": verdict.p_value,
+        "why": verdict.why,
+    }
+
+
+def _judge_point(rule: MonitorRule, point: Point, facts: WindowFacts) -> Judgement:
+    short = _too_few(rule, point, facts)
+    if short or point.status is not Status.OK or point.value is None:
+        verdict = Verdict.INSUFFICIENT if short else Verdict.UNDEFINED
+        return _undecided(rule, verdict, point, short or point.reason, facts)
+    bounds = bounds_of(rule.threshold, point, normal_values(rule.metric, facts))
+    if bounds is None:
+        return _undecided(rule, Verdict.UNDEFINED, point, f"nothing to compare {rule.metric} with yet", facts)
+    broken = breaches(point, bounds)
+    reason = words.point_summary(rule.metric, point, bounds)
+    far = broken and is_far_out(point, bounds)
+    return Judgement(
+        rule,
+        Verdict.BREACH if broken else Verdict.OK,
+        Severity.CRITICAL if far else rule.severity,
+        point.value,
+        bounds.low,
+        bounds.high,
+        point.n,
+        reason,
+        _evidence(facts, rule, reason, point.n, point.value, bounds),
+    )
+
+
+def _undecided(rule: MonitorRule, verdict: Verdict, point: Point, reason: str, facts: WindowFacts) -> Judgement:
+    evidence = _evidence(facts, rule, reason, point.n, point.value)
+    return Judgement(rule, verdict, rule.severity, point.value, None, None, point.n, reason, evidence)
+
+
+def _too_few(rule: MonitorRule, point: Point, facts: WindowFacts) -> str:
+    if point.n < rule.min_rows:
+        return f"{point.n} rows, {rule.min_rows} needed"
+    labelled = facts.profile.labelled
+    if rule.metric in PERFORMANCE_METRICS and labelled.predicted:
+        coverage, usual = labelled.labelled / labelled.predicted, usual_coverage(facts)
+        if coverage < COVERAGE_SHARE * usual:
+            return f"labels have come for {coverage:.0%} of the predictions, {usual:.0%} are usual"
+    return ""
+
+
+def usual_coverage(facts: WindowFacts) -> float:
+    """The share of predictions that get a label when all is well: the baseline's, or earlier windows'; 0 if unknown."""
+    if facts.baseline and facts.baseline.whole.labelled.predicted and facts.baseline.whole.labelled.labelled:
+        return facts.baseline.whole.labelled.labelled / facts.baseline.whole.labelled.predicted
+    earlier = facts.history.get("label_coverage", ())
+    return median(earlier) if len(earlier) >= 5 else 0.0
+
+
+def normal_values(metric: str, facts: WindowFacts) -> list[float]:
+    """A metric's values when all is well: in the baseline's blocks, else in its whole, else in earlier windows."""
+    if facts.baseline:
+        for profiles in (facts.baseline.blocks, (facts.baseline.whole,)):
+            values = [value for profile in profiles if (value := _value(metric, profile, facts)) is not None]
+            if values and (len(values) >= 5 or profiles == (facts.baseline.whole,)):
+                return values
+    earlier = list(facts.history.get(metric, ()))
+    return earlier if len(earlier) >= 5 else []
+
+
+def _value(metric: str, profile: WindowProfile, facts: WindowFacts) -> float | None:
+    return next((p.value for p in plain_points(profile, facts) if p.metric == metric and p.status is Status.OK), None)
+
+
+def _evidence(
+    facts: WindowFacts,
+    rule: MonitorRule,
+    summary: str,
+    n: int,
+    value: float | None = None,
+    bounds: Bounds | None = None,
+) -> dict[str, Any]:
+    rows = sum(facts.profile.versions.values())
+    return {
+        "summary": summary,
+        "value": value,
+        "low": bounds.low if bounds else None,
+        "high": bounds.high if bounds else None,
+        "n": n,
+        "unit": words.unit_of(rule.metric),
+        "baseline": facts.baseline_name,
+        "window": {"start": facts.window.start.isoformat(), "seconds": int(facts.window.size.total_seconds())},
+        "columns": [],
+        "versions": [
+            {"name": name, "share": count / rows}
+            for name, count in sorted(facts.profile.versions.items(), key=lambda item: -item[1])
+        ],
+    }

@@ -1,0 +1,54 @@
+"""The monitors a model gets without anybody configuring it: few, and each worth waking somebody for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from monitor.evaluation.rules import MonitorRule, Severity
+from monitor.performance import primary_metric
+from monitor.schemas import Task
+
+# How a fall is told from a rise, and the least change worth a message.
+_PERFORMANCE = {
+    "auc": {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.05},
+    "accuracy": {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.05},
+    "mae": {"kind": "baseline", "direction": "high", "sigmas": 3, "share": 0.2},
+}
+
+
+def default_rules(
+    task: Task | None, scored: bool, has_baseline: bool, window: timedelta, min_rows: int
+) -> list[MonitorRule]:
+    """Service monitors at once; drift and performance monitors as soon as there is a baseline to compare with."""
+    rules = [
+        MonitorRule(
+            "error_rate",
+            "error_rate",
+            window,
+            {"kind": "baseline", "direction": "high", "sigmas": 3, "smallest": 0.05, "without_baseline": 0.05},
+            breaches=1,
+            looks=1,
+            recoveries=1,
+            min_rows=min_rows,
+            severity=Severity.CRITICAL,
+        ),
+        MonitorRule(
+            "latency_p95",
+            "latency_p95",
+            window,
+            {"kind": "baseline", "direction": "high", "sigmas": 4, "smallest": 50.0, "share": 0.5},
+            min_rows=min_rows,
+        ),
+        MonitorRule("silence", "silence", window, {"kind": "silence", "factor": 2}, 1, 1, 1, min_rows=0),
+    ]
+    if not has_baseline:
+        return rules
+    drift = {"kind": "calibrated", "method": "jensenshannon", "smallest": 0.1, "rate": 0.01}
+    rules += [
+        MonitorRule("feature_drift", "drift", window, drift, 3, 4, 3, min_rows=min_rows),
+        MonitorRule("prediction_drift", "prediction_drift", window, drift, 2, 3, 2, min_rows=min_rows),
+    ]
+    metric = primary_metric(task, scored)
+    if metric is not None:
+        rules.append(MonitorRule(metric, metric, window, _PERFORMANCE[metric], min_rows=min_rows))
+    return rules
