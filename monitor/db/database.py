@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from monitor.errors import ConfigError
 
+__all__ = ["Database", "Session", "migration_config"]
+
 # PostgreSQL serialises migrations of processes that start together on this number; SQLite does it with a file lock.
 _MIGRATION_LOCK = 0x6B65646765
 

@@ -103,6 +103,17 @@ def finish_window(session: Session, window_id: int, owner: str, revision: int) -
     return finished is not None
 
 
+def window_starts(session: Session, model_id: int, size: timedelta, limit: int = 1000) -> list[datetime]:
+    """The starts of the latest windows that had rows, in order."""
+    statement = (
+        select(WindowState.start)
+        .where(WindowState.model_id == model_id, WindowState.size_seconds == int(size.total_seconds()))
+        .order_by(WindowState.start.desc())
+        .limit(limit)
+    )
+    return list(reversed(session.scalars(statement).all()))
+
+
 def window(state: WindowState) -> Window:
     return Window(state.start, timedelta(seconds=state.size_seconds))
 

@@ -1,0 +1,20 @@
+"""Jobs: the scheduled work. Each is a function of its stores and `now`; APScheduler calls them in the worker."""
+
+from monitor.jobs.baseline_job import create_baseline, ensure_baselines
+from monitor.jobs.evaluate_job import EvaluateReport, evaluate_due_windows
+from monitor.jobs.onboard_job import onboard_models
+from monitor.jobs.scheduler import Job, Scheduler
+from monitor.jobs.silence_job import check_silence
+from monitor.jobs.stores import Stores
+
+__all__ = [
+    "EvaluateReport",
+    "Job",
+    "Scheduler",
+    "Stores",
+    "check_silence",
+    "create_baseline",
+    "ensure_baselines",
+    "evaluate_due_windows",
+    "onboard_models",
+]

@@ -1,0 +1,87 @@
+"""Applying the state machine's changes to the stored incidents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from monitor.db import incidents, results
+from monitor.db.database import Session
+from monitor.db.models import Evaluation, Incident, Model, Monitor
+from monitor.evaluation import Change, Look, MonitorRule, Severity, Transition, Verdict, next_transition
+from monitor.evaluation.words import name_of
+
+
+def update_incident(session: Session, model: Model, monitor: Monitor, rule: MonitorRule, now: datetime) -> Transition:
+    """Open, escalate or resolve the monitor's incident as its newest windows ask for; returns what was done."""
+    evaluations = results.latest_evaluations(session, monitor.id, limit=rule.looks + rule.recoveries + 20)
+    incident = incidents.active_incident(session, monitor.id, monitor.segment)
+    active = Severity(incident.severity) if incident else None
+    transition = next_transition(active, [_look(evaluation) for evaluation in evaluations], rule)
+    newest = next((e for e in reversed(evaluations) if e.verdict == Verdict.BREACH), None)
+    match transition.change:
+        case Change.OPEN:
+            assert transition.since is not None
+            assert newest is not None
+            incidents.open_incident(
+                session,
+                model_id=model.id,
+                monitor_id=monitor.id,
+                metric=monitor.metric,
+                segment=monitor.segment,
+                severity=transition.severity.value,
+                title=_title(model, rule, transition),
+                since=transition.since,
+                evidence=_evidence(newest, transition),
+                now=now,
+            )
+        case Change.ESCALATE:
+            assert incident is not None
+            assert newest is not None
+            evidence = _evidence(newest, transition)
+            incidents.escalate_incident(
+                session, incident, severity=transition.severity.value, text=newest.reason, evidence=evidence, now=now
+            )
+        case Change.RESOLVE:
+            assert incident is not None
+            assert transition.until is not None
+            text = evaluations[-1].reason if evaluations else "recovered"
+            incidents.resolve_incident(session, incident, transition.until, text, now)
+        case Change.NONE:
+            _keep_current(session, incident, newest)
+    return transition
+
+
+def _keep_current(session: Session, incident: Incident | None, newest: Evaluation | None) -> None:
+    """Let a running incident show its newest window in breach."""
+    if incident is None or newest is None:
+        return
+    shown = incident.evidence.get("window", {}).get("start", "")
+    if newest.window_start.isoformat() > shown:
+        breaching = int(incident.evidence.get("windows_in_breach", 0)) + 1
+        incidents.update_evidence(session, incident, {**newest.evidence, "windows_in_breach": breaching})
+
+
+def _look(evaluation: Evaluation) -> Look:
+    columns = evaluation.evidence.get("columns", []) if evaluation.verdict == Verdict.BREACH else []
+    named = tuple(column["name"] for column in columns if column["name"] != "prediction")
+    severity = Severity(evaluation.evidence.get("severity", Severity.WARNING))
+    return Look(evaluation.window_start, Verdict(evaluation.verdict), severity, named)
+
+
+def _title(model: Model, rule: MonitorRule, transition: Transition) -> str:
+    columns = transition.columns
+    if columns:
+        listed = ", ".join(columns[:3]) + (f" +{len(columns) - 3} more" if len(columns) > 3 else "")
+        return f"{model.name}: {listed} drifted"
+    name = name_of(rule.metric)
+    wrong = {"drift": "drifted", "prediction_drift": "predictions drifted", "silence": "no predictions arrive"}
+    return f"{model.name}: {wrong.get(rule.metric, f'{name} out of bounds')}"
+
+
+def _evidence(evaluation: Evaluation, transition: Transition) -> dict[str, Any]:
+    evidence = {**evaluation.evidence, "windows_in_breach": transition.windows_in_breach}
+    if transition.columns:
+        kept = [column for column in evidence.get("columns", []) if column["name"] in transition.columns]
+        evidence["columns"] = kept or evidence.get("columns", [])
+    return evidence

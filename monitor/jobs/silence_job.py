@@ -1,0 +1,90 @@
+"""Silence: no predictions where there should be some, by the model's own rhythm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from monitor.db import catalog, monitors, results, window_store
+from monitor.db.database import Session
+from monitor.db.models import Model, Monitor
+from monitor.db.results import EvaluationRow
+from monitor.evaluation import Verdict
+from monitor.jobs.evaluate_job import to_rule
+from monitor.jobs.incident_job import update_incident
+from monitor.jobs.stores import Stores
+from monitor.windows import window_of
+
+# Fewer windows than this tell nothing about a rhythm.
+LEAST_WINDOWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How long nothing has come, and how long is still usual."""
+
+    verdict: Verdict
+    quiet: timedelta
+    usual: timedelta
+    reason: str
+
+
+def judge_silence(
+    starts: Sequence[datetime], last: datetime | None, size: timedelta, factor: float, now: datetime
+) -> Silence:
+    """Compare the current gap with the longest one between windows that had rows, `starts` in order.
+
+    A model that is only called in office hours has a long usual gap; one that is called every minute has none.
+    """
+    if last is None or len(starts) < LEAST_WINDOWS:
+        reason = f"{len(starts)} windows had rows, {LEAST_WINDOWS} are needed to know the rhythm"
+        return Silence(Verdict.INSUFFICIENT, timedelta(0), timedelta(0), reason)
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
+    usual = factor * max(*gaps, size)
+    quiet = now - last
+    reason = f"nothing received for {_hours(quiet)}; up to {_hours(usual)} is usual for this model"
+    return Silence(Verdict.BREACH if quiet > usual else Verdict.OK, quiet, usual, reason)
+
+
+def check_silence(stores: Stores, now: datetime) -> int:
+    """Judge every model that has a silence monitor; returns how many are silent."""
+    silent = 0
+    with stores.db.session() as session:
+        for model in catalog.list_models(session):
+            for monitor in monitors.list_monitors(session, model.id):
+                if monitor.metric == "silence":
+                    silent += _check(session, model, monitor, now)
+    return silent
+
+
+def _check(session: Session, model: Model, monitor: Monitor, now: datetime) -> bool:
+    size = timedelta(seconds=monitor.window_seconds)
+    starts = window_store.window_starts(session, model.id, size)
+    factor = float(monitor.threshold.get("factor", 2))
+    found = judge_silence(starts, model.last_received_at, size, factor, now)
+    window = window_of(now, size)
+    evidence = {
+        "summary": found.reason,
+        "value": found.quiet.total_seconds(),
+        "low": None,
+        "high": found.usual.total_seconds(),
+        "n": 0,
+        "unit": "s",
+        "baseline": "",
+        "window": {"start": window.start.isoformat(), "seconds": monitor.window_seconds},
+        "columns": [],
+        "versions": [],
+        "severity": monitor.severity,
+    }
+    value, high = found.quiet.total_seconds(), found.usual.total_seconds()
+    row = EvaluationRow(monitor.id, 1, found.verdict.value, value, None, high, 0, found.reason, evidence)
+    results.save_evaluation(session, window.start, row, now)
+    update_incident(session, model, monitor, to_rule(monitor), now)
+    return found.verdict is Verdict.BREACH
+
+
+def _hours(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
