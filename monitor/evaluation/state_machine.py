@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -56,13 +56,9 @@ def next_transition(active: Severity | None, looks: Sequence[Look], rule: Monito
         return _opening(decided, rule)
     if _recovered(decided, rule):
         return Transition(Change.RESOLVE, until=_recovery_start(decided, rule))
-    latest = decided[-1]
-    if latest.verdict is Verdict.BREACH and latest.severity is Severity.CRITICAL and active is Severity.WARNING:
-        opening = _opening(decided, rule)
-        if opening.change is Change.OPEN:
-            return Transition(
-                Change.ESCALATE, Severity.CRITICAL, opening.since, None, opening.windows_in_breach, opening.columns
-            )
+    opening = _opening(decided, rule)
+    if active is Severity.WARNING and opening.severity is Severity.CRITICAL:
+        return replace(opening, change=Change.ESCALATE)
     return NO_CHANGE
 
 

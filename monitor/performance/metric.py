@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from monitor.performance import classification as by_class
 from monitor.performance.regression import regression_points
-from monitor.points import Point, share_point
+from monitor.points import Point, point, share_point
 from monitor.profiles import LabelledProfile
 from monitor.schemas import Task
 
 
 def performance_points(profile: LabelledProfile, task: Task | None, positive_class: str | None) -> list[Point]:
-    """Every performance metric of one window, and `label_coverage`: the share of predictions that have a label."""
-    points = [share_point("label_coverage", profile.labelled, profile.predicted)]
+    """Every performance metric of one window, `labels` (how many have come) and `label_coverage` (their share)."""
+    points = [
+        point("labels", profile.labelled, profile.predicted),
+        share_point("label_coverage", profile.labelled, profile.predicted),
+    ]
     match task:
         case Task.REGRESSION:
             points += regression_points(profile.errors)

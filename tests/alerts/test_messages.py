@@ -1,0 +1,192 @@
+"""Messages: what they say, what they keep to themselves, and how each channel lays them out (golden files).
+
+`KEDGE_UPDATE_GOLDEN=1 pytest tests/alerts/test_messages.py` writes the golden files anew; read the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from alerts.channels.slack import escape, slack_body
+from alerts.channels.webhook import webhook_body
+from alerts.evidence import shareable
+from alerts.links import incident_link, model_link
+from alerts.messages import Message, build_message, likely_cause, top_columns
+from monitor.db.models import Incident, IncidentEvent, Model, Monitor, ResponseRun
+from monitor.db.notifications import Subject
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "alerts"
+SINCE = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+EVIDENCE: dict[str, Any] = {
+    "summary": "AUC 0.51, expected at least 0.66",
+    "value": 0.51,
+    "low": 0.66,
+    "high": None,
+    "n": 4812,
+    "unit": "",
+    "baseline": "held-out weeks",
+    "window": {"start": "2026-03-03T11:00:00+00:00", "seconds": 86400},
+    "windows_in_breach": 2,
+    "columns": [
+        {"name": "plan", "value": 0.24, "limit": 0.2, "p_value": 1e-4, "why": "new category 'secret-plan' at 12 %"},
+        {"name": "temp", "value": 0.41, "limit": 0.2, "p_value": 1e-9, "why": "moved up: median 36 → 71"},
+        *({"name": f"x{i}", "value": 0.21, "limit": 0.2} for i in range(10)),
+    ],
+    "versions": [
+        {"name": "1", "share": 0.03, "first_event_time": "2026-01-01T10:00:00+00:00"},
+        {"name": "2", "share": 0.97, "first_event_time": "2026-03-01T10:00:00+00:00"},
+    ],
+    "examples": [{"temp": 71.3, "name": "Jane Doe"}],
+}
+
+
+def message(kind: str = "opened", public_url: str = "https://mon.example/", **changes: Any) -> Message:
+    resolved = kind == "resolved"
+    facts: dict[str, Any] = {
+        "id": 42,
+        "model_id": 1,
+        "monitor_id": 1,
+        "metric": "auc",
+        "segment": "all",
+        "state": "resolved" if resolved else "open",
+        "severity": "critical" if kind == "escalated" else "warning",
+        "title": "AUC below baseline",
+        "since": SINCE,
+        "until": SINCE + timedelta(days=2) if resolved else None,
+        "opened_at": NOW - timedelta(hours=1),
+        "resolved_at": NOW if resolved else None,
+        "evidence": EVIDENCE,
+    }
+    model = changes.pop("model", "churn")
+    text = "AUC 0.70 again, back within its bounds" if resolved else "AUC 0.51, expected at least 0.66"
+    run = ResponseRun(response="rollback", kind="rollback", state="done" if resolved else "pending", reason="")
+    run.verified_at = NOW if resolved else None
+    subject = Subject(
+        event=IncidentEvent(id=7, incident_id=42, at=NOW, kind=kind, author="kedge", text=text),
+        incident=Incident(**(facts | changes)),
+        model=Model(id=1, name=model),
+        monitor=Monitor(id=1, name="churn-auc", window_seconds=86400),
+        runs=[run],
+    )
+    reasons = {"opened": "first notification", "escalated": "severity escalated", "resolved": "resolved"}
+    return build_message(subject, "msg_7", reasons[kind], NOW, public_url)
+
+
+@pytest.mark.parametrize("kind", ["opened", "escalated", "resolved"])
+@pytest.mark.parametrize(("channel", "body"), [("slack", slack_body), ("webhook", webhook_body)])
+def test_the_payload_is_the_golden_one(channel: str, body: Any, kind: str) -> None:
+    payload = json.loads(msgspec.json.encode(body(message(kind))))
+    path = GOLDEN / f"{channel}_{kind}.json"
+    if os.environ.get("KEDGE_UPDATE_GOLDEN"):
+        path.write_text(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
+    assert payload == json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("body", [slack_body, webhook_body])
+def test_no_feature_value_leaves_the_house(body: Any) -> None:
+    text = msgspec.json.encode(body(message())).decode()
+    assert "temp" in text
+    for value in ("secret-plan", "36", "Jane Doe", "71.3"):
+        assert value not in text
+
+
+@pytest.mark.parametrize("body", [slack_body, webhook_body])
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {},
+        {"summary": None, "columns": None, "versions": "2", "window": 5, "n": "many", "value": float("nan")},
+        {"columns": [1, {}, {"name": 5}, {"name": "x", "value": "high"}], "versions": [{"name": "2"}]},
+        {"versions": [{"name": "2", "share": "all", "first_event_time": "2026-03-01"}], "window": {"start": "soon"}},
+    ],
+)
+def test_evidence_of_any_shape_makes_a_message(body: Any, evidence: dict[str, Any]) -> None:
+    for kind in ("opened", "resolved"):
+        assert b"AUC below baseline" in msgspec.json.encode(body(message(kind, evidence=evidence)))
+
+
+def test_without_a_public_url_there_are_no_links() -> None:
+    assert incident_link("", 1) is None
+    assert model_link("", "churn", SINCE, NOW) is None
+    bare = message(public_url="")
+    assert (bare.incident_url, bare.model_url) == (None, None)
+    assert "http" not in msgspec.json.encode(slack_body(bare)).decode()
+
+
+def test_links_are_absolute_and_quote_names() -> None:
+    assert incident_link("https://mon.example/", 42) == "https://mon.example/incident?incident=42"
+    link = model_link("https://mon.example", "a b/c&d|e>", SINCE, NOW)
+    assert link == (
+        "https://mon.example/model?model=a+b%2Fc%26d%7Ce%3E&from=2026-03-02T11%3A00%3A00Z&to=2026-03-04T12%3A00%3A00Z"
+    )
+
+
+def test_the_worst_columns_come_first_and_the_rest_is_counted() -> None:
+    assert message().columns == "temp 0.41 (limit 0.2), plan 0.24 (limit 0.2), x0 0.21 (limit 0.2), +9 more"
+    assert top_columns([]) == ""
+
+
+def test_an_old_version_is_not_called_the_cause() -> None:
+    def cause(first: str) -> str:
+        return likely_cause(shareable({"versions": [{"name": "2", "first_event_time": first}]}), SINCE)
+
+    assert cause("2026-03-01T10:00:00+00:00").startswith("Version 2 began to serve on 1 Mar 2026 10:00 UTC, 1 d 1 h")
+    assert "as the breach went on" in cause("2026-03-02T12:00:00+00:00")
+    assert cause("2026-02-01T10:00:00+00:00") == ""
+
+
+def test_only_a_resolved_message_has_an_end() -> None:
+    assert message("resolved").duration == timedelta(days=2)
+    assert "2 d" in json.dumps(slack_body(message("resolved")))
+    # Sent late, after the incident was over, `opened` still tells what was opened.
+    late = message("opened", until=SINCE + timedelta(days=2), resolved_at=NOW)
+    assert (late.duration, late.resolved_at) == (None, None)
+
+
+def texts(payload: Any) -> list[str]:
+    """Every text of a Slack payload."""
+    if isinstance(payload, dict):
+        own = [payload["text"]] if isinstance(payload.get("text"), str) else []
+        return own + [text for value in payload.values() for text in texts(value)]
+    return [text for item in payload for text in texts(item)] if isinstance(payload, list) else []
+
+
+@pytest.mark.parametrize("filler", ["x", "&", "<", "∗", "\n", "`*_~", "é"])
+def test_slack_limits_hold_for_any_text(filler: str) -> None:
+    long = filler * 5000
+    evidence = {**EVIDENCE, "summary": long, "baseline": long, "columns": [{"name": long, "value": 1.0}] * 30}
+    body = slack_body(message(title=long, segment=long, evidence=evidence, model=long))
+    (attachment,) = body["attachments"]
+    assert len(attachment["blocks"]) <= 50
+    assert len(attachment["fallback"]) <= 300
+    for block in attachment["blocks"]:
+        assert len(block.get("fields", [])) <= 10
+        assert all(1 <= len(field["text"]) <= 2000 for field in block.get("fields", []))
+        assert all(len(text) <= 3000 for text in texts(block))
+        assert all(len(element.get("url", "")) <= 3000 for element in block.get("elements", []))
+    assert sum(len(text) for text in texts(body)) < 13_200
+
+
+def test_slack_text_cannot_ring_everybody_or_forge_links() -> None:
+    evil = "<!channel> <https://evil.example|click> & more"
+    body = json.dumps(slack_body(message(title=evil, segment=evil, evidence={"summary": evil, "baseline": evil})))
+    assert "<!" not in body
+    assert "<https://evil" not in body
+    assert "&lt;!channel&gt;" in body
+    assert "&amp; more" in body
+    assert all(block["text"]["verbatim"] for block in slack_body(message())["attachments"][0]["blocks"][:2])
+
+
+def test_escaping_never_cuts_an_escape_in_two() -> None:
+    for limit in range(1, 40):
+        cut = escape("a<b>&c" * 5, limit)
+        assert len(cut) <= limit
+        assert cut.replace("&lt;", "").replace("&gt;", "").replace("&amp;", "").count("&") == 0
