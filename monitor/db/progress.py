@@ -52,7 +52,5 @@ def set_counted(session: Session, collector_id: str, model: str, kind: str, thro
     session.execute(
         insert(_PROGRESS)
         .values(collector_id=collector_id, model=model, kind=kind, counted_through=through)
-        .on_conflict_do_update(
-            index_elements=["collector_id", "model", "kind"], set_={"counted_through": through}
-        )
+        .on_conflict_do_update(index_elements=["collector_id", "model", "kind"], set_={"counted_through": through})
     )

@@ -72,7 +72,8 @@ def _opening(decided: Sequence[Look], rule: MonitorRule) -> Transition:
         if not columns:
             return NO_CHANGE
         broken = [look for look in broken if set(columns) & set(look.columns)]
-    severity = Severity.CRITICAL if all(look.severity is Severity.CRITICAL for look in broken) else Severity.WARNING
+    newest = broken[-rule.breaches :]
+    severity = Severity.CRITICAL if all(look.severity is Severity.CRITICAL for look in newest) else Severity.WARNING
     return Transition(Change.OPEN, severity, broken[0].start, None, len(broken), columns)
 
 

@@ -190,3 +190,10 @@ def test_escaping_never_cuts_an_escape_in_two() -> None:
         cut = escape("a<b>&c" * 5, limit)
         assert len(cut) <= limit
         assert cut.replace("&lt;", "").replace("&gt;", "").replace("&amp;", "").count("&") == 0
+
+
+def test_a_webhook_stays_small_however_many_columns_drifted() -> None:
+    columns = [{"name": f"feature_{i}", "value": 0.3, "limit": 0.2, "p_value": 1e-9} for i in range(2000)]
+    body = webhook_body(message(evidence={**EVIDENCE, "columns": columns}))
+    assert len(msgspec.json.encode(body)) < 20_000
+    assert body["data"]["evidence"]["columns_in_all"] == 2000

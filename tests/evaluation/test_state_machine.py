@@ -58,7 +58,7 @@ def test_an_opening_names_the_first_window_in_breach_and_how_many_there_were() -
     assert (opening.since, opening.windows_in_breach) == (START + HOUR, 2)
 
 
-def test_an_incident_is_critical_only_if_every_breach_was() -> None:
+def test_an_incident_is_critical_only_if_the_breaches_that_make_it_are() -> None:
     assert next_transition(None, looks("BB"), RULE).severity is Severity.CRITICAL
     assert next_transition(None, looks("bB"), RULE).severity is Severity.WARNING
 

@@ -151,13 +151,7 @@ def column_scores(
 
 
 def column_starts(
-    session: Session,
-    model_id: int,
-    metric: str,
-    size: int,
-    limit: int,
-    end: datetime | None = None,
-    segment: str = "all",
+    session: Session, model_id: int, metric: str, size: int, limit: int, end: datetime | None = None
 ) -> list[datetime]:
     """Starts before `end` of the newest windows that have points of a per-feature metric, oldest first."""
     statement = (
@@ -167,7 +161,7 @@ def column_starts(
             MetricPoint.metric == metric,
             MetricPoint.metric_column != "",
             MetricPoint.size_seconds == size,
-            MetricPoint.segment == segment,
+            MetricPoint.segment == "all",
         )
         .distinct()
         .order_by(MetricPoint.start.desc())
