@@ -6,7 +6,7 @@ import monitor.db.types
 from alembic import op
 
 
-revision = '0001'
+revision = "0001"
 down_revision = None
 
 
@@ -31,6 +31,13 @@ def upgrade() -> None:
     sa.Column('target', sa.Text(), nullable=False),
     sa.Column('detail', sa.JSON(), nullable=False),
     sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('collector_progress',
+    sa.Column('collector_id', sa.String(length=40), nullable=False),
+    sa.Column('model', sa.String(length=200), nullable=False),
+    sa.Column('kind', sa.String(length=20), nullable=False),
+    sa.Column('counted_through', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.PrimaryKeyConstraint('collector_id', 'model', 'kind')
     )
     op.create_table('models',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -310,6 +317,7 @@ def downgrade() -> None:
 
     op.drop_table('quarantine')
     op.drop_table('models')
+    op.drop_table('collector_progress')
     op.drop_table('audit_log')
     op.drop_table('api_keys')
     # ### end Alembic commands ###

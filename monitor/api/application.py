@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from monitor import __version__
-from monitor.access import KeyRing
+from monitor.access import AccessDenied, KeyRing
 from monitor.api import incidents, models, status
 from monitor.db.database import Database
 from monitor.errors import Conflict, InvalidValue, KedgeError, NotFound, Unavailable
@@ -39,5 +39,8 @@ def create_api(db: Database, keys: KeyRing, now: Callable[[], datetime] = clock)
 
 
 async def _answer_error(_request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, AccessDenied):
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+        return JSONResponse({"error": str(error)}, error.status, headers)
     code = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     return JSONResponse({"error": str(error)}, status_code=code)

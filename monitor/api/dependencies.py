@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 
 from monitor.access import KeyRing
 from monitor.db.database import Database
@@ -24,11 +24,8 @@ def _now(request: Request) -> datetime:
 
 def _caller(needed: Role, request: Request) -> str:
     keys: KeyRing = request.app.state.keys
-    decision = keys.authorize(request.headers, request.client.host if request.client else None, needed)
-    if not decision.allowed:
-        headers = {"WWW-Authenticate": "Bearer"} if decision.status == 401 else None
-        raise HTTPException(decision.status, decision.reason, headers=headers)
-    return str(decision.role or "anonymous on loopback")
+    caller = keys.authorize(request.headers, request.client.host if request.client else None, needed)
+    return "anonymous" if caller.anonymous else caller.role.value
 
 
 def _reader(request: Request) -> str:

@@ -272,6 +272,16 @@ class QuarantineRow(Base):
     payload: Mapped[bytes]
 
 
+class CollectorProgress(Base):
+    """Through which of its inbox rows a collector's records are counted: the mark that makes counting happen once."""
+
+    __tablename__ = "collector_progress"
+    collector_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    counted_through: Mapped[int] = mapped_column(BigId)
+
+
 class ApiKey(Base):
     """A key's role and hash; the key itself is shown once and never stored."""
 

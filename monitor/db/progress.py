@@ -7,50 +7,18 @@ known to be counted.
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Column, MetaData, String, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from monitor.db.database import Database
-from monitor.db.types import BigId
-
-_PROGRESS = Table(
-    "collector_progress",
-    MetaData(),
-    Column("collector_id", String(40), primary_key=True),
-    Column("model", String(200), primary_key=True),
-    Column("kind", String(20), primary_key=True),
-    Column("counted_through", BigId, nullable=False),
-)
-
-
-def prepare(db: Database) -> None:
-    """Make the table if it is not there. Safe when several processes start at once."""
-    try:
-        _PROGRESS.create(db.engine, checkfirst=True)
-    except SQLAlchemyError:  # somebody else made it between the check and the statement
-        with db.reading() as session:
-            session.execute(select(_PROGRESS).limit(1))
+from monitor.db.models import CollectorProgress
 
 
 def counted_through(session: Session, collector_id: str, model: str, kind: str) -> int:
     """The last inbox row of this collector whose records of this model and kind are counted; 0 when none is."""
-    found = session.scalar(
-        select(_PROGRESS.c.counted_through).where(
-            _PROGRESS.c.collector_id == collector_id, _PROGRESS.c.model == model, _PROGRESS.c.kind == kind
-        )
-    )
-    return found or 0
+    mark = session.get(CollectorProgress, (collector_id, model, kind))
+    return mark.counted_through if mark else 0
 
 
 def set_counted(session: Session, collector_id: str, model: str, kind: str, through: int) -> None:
-    """Move the mark on, in the transaction that counts."""
-    insert: Any = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(
-        insert(_PROGRESS)
-        .values(collector_id=collector_id, model=model, kind=kind, counted_through=through)
-        .on_conflict_do_update(index_elements=["collector_id", "model", "kind"], set_={"counted_through": through})
-    )
+    """Move the mark on, in the transaction that counts. Only this collector's one flusher moves it."""
+    session.merge(CollectorProgress(collector_id=collector_id, model=model, kind=kind, counted_through=through))
+    session.flush()

@@ -1,0 +1,114 @@
+"""Files on this machine: a training file becomes a baseline, a log becomes predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from collectors.collector import Collector, Request, Taken, random_ids
+from collectors.flusher import Flusher
+from collectors.formats import LogFormat, find_format, sniff_format
+from collectors.inbox import Inbox, InboxRow
+from collectors.payloads import pack, unpack_labels, unpack_predictions
+from collectors.registration import register
+from collectors.validation import Terms, validate
+from monitor.app.stores import clock
+from monitor.db.models import Baseline
+from monitor.engines import RowSource
+from monitor.errors import Conflict, InvalidValue, NotFound
+from monitor.jobs import Stores, create_baseline
+from monitor.lake import Kind, labels_table, predictions_table
+from monitor.records import LabelRecord, PredictionRecord, check_model_name
+
+_HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecords:
+    """What a file held; `refused` rows are counted, with the first one's reason."""
+
+    predictions: list[PredictionRecord]
+    labels: list[LabelRecord]
+    refused: int
+    reason: str
+
+
+def choose_format(body: bytes, name: str, path: str) -> LogFormat:
+    """The named format, or with `auto` the one that recognises the file. Raises InvalidValue when none does."""
+    if name != "auto":
+        return find_format(name)
+    found = sniff_format(body[:_HEAD])
+    if found is None:
+        raise InvalidValue(f"no log format recognises {path!r}; name one with --format")
+    return found
+
+
+def read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"file {str(path)!r} can't be read: {error.strerror}") from None
+
+
+def read_records(stores: Stores, model: str, path: Path, format_name: str, now: datetime) -> FileRecords:
+    """Every prediction and label of a file, as records of this model."""
+    check_model_name(model)
+    body = read_file(path)
+    log_format = choose_format(body, format_name, str(path))
+    limits = stores.settings.collector
+    terms = Terms(now, limits, random_ids, model=model, body_bytes=limits.max_record_bytes)
+    predictions: list[PredictionRecord] = []
+    labels: list[LabelRecord] = []
+    refused, reason = 0, ""
+    for decoded in log_format.decode(body, Kind.PREDICTIONS):
+        validated = validate(decoded, terms)
+        refused += len(validated.refusals)
+        reason = reason or (validated.refusals[0].reason if validated.refusals else "")
+        for batch in pack(validated):
+            row = InboxRow(0, now, f"file:{path.name}", batch.count, batch.payload)
+            if batch.kind is Kind.PREDICTIONS:
+                predictions += unpack_predictions(row)
+            else:
+                labels += unpack_labels(row)
+    return FileRecords(predictions, labels, refused, reason)
+
+
+def baseline_from_file(
+    stores: Stores, model: str, name: str, path: Path, format_name: str, now: datetime
+) -> tuple[Baseline, FileRecords]:
+    """Freeze a baseline from a training or validation file; the model is registered if it is new.
+
+    The rows go into no lake and no window: they are reference, not traffic.
+    """
+    records = read_records(stores, model, path, format_name, now)
+    if not records.predictions:
+        why = f"; the first refused row: {records.reason}" if records.reason else ""
+        raise InvalidValue(f"{str(path)!r} has no usable prediction{why}")
+    registration = register(stores.db, model, records.predictions, stores.settings.collector, now)
+    if registration is None:
+        raise Conflict(f"model {model!r} is new and there are max_models already")
+    predictions = RowSource(table=predictions_table(records.predictions, registration.features))
+    labels = RowSource(table=labels_table(records.labels))
+    origin = f"file {path.name}"
+    made = create_baseline(stores, model, name, origin, predictions, None, None, now, labels)
+    return made, records
+
+
+def ingest_file(stores: Stores, inbox: Inbox, request: Request, body: bytes, log_format: LogFormat) -> Iterator[Taken]:
+    """Take a log into the inbox, stretch by stretch; each is durable when it is yielded."""
+    yield from Collector(inbox, stores.settings.collector).ingest(body, request, log_format)
+
+
+def flush_inbox(stores: Stores, inbox: Inbox) -> bool:
+    """Write the inbox to the lake; False when a running collector holds it, which then does so itself."""
+    flusher = Flusher(inbox, stores.lake, stores.db, stores.settings.collector)
+    try:
+        while flusher.flush(clock()).more:
+            pass
+    except Conflict:
+        return False
+    finally:
+        flusher.close()
+    return True

@@ -1,0 +1,77 @@
+"""The worker process: every scheduled job, wired to the stores, channels and responses."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import threading
+from datetime import datetime
+from random import Random
+
+from alerts import build_channels, build_responses, deliver, dispatch, respond
+from monitor.app.stores import clock, open_stores
+from monitor.config import Settings
+from monitor.db import catalog
+from monitor.jobs import (
+    Job,
+    Scheduler,
+    Stores,
+    check_silence,
+    ensure_baselines,
+    evaluate_due_windows,
+    onboard_models,
+)
+from monitor.lake import Kind
+
+_SILENCE_SECONDS = 60.0
+
+
+def build_jobs(stores: Stores) -> list[Job]:
+    """The jobs of one worker. Channels and responses are built here, so a wrong setting ends the start, not a run."""
+    settings = stores.settings
+    owner = f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(4)}"
+    channels = build_channels(settings.channels, settings.outgoing)
+    responses = build_responses(settings.responses, settings.outgoing)
+    random = Random()
+
+    def watch(now: datetime) -> None:
+        ensure_baselines(stores, now)
+        onboard_models(stores, now)
+        evaluate_due_windows(stores, owner, now)
+
+    def alert(now: datetime) -> None:
+        dispatch(stores.db, channels, settings.responses, now)
+        deliver(stores.db, channels, clock, random, settings.public_url)
+
+    def act(now: datetime) -> None:
+        respond(stores.db, responses, clock, random, settings.public_url)
+
+    tick = settings.jobs.tick_seconds
+    return [
+        Job("watch", tick, watch),
+        Job("alert", tick, alert),
+        Job("respond", tick, act),
+        Job("silence", _SILENCE_SECONDS, lambda now: check_silence(stores, now)),
+        Job("compact", settings.jobs.compact_seconds, lambda now: compact_lake(stores)),
+    ]
+
+
+def compact_lake(stores: Stores) -> int:
+    """Merge the small files that frequent flushes leave; returns how many were merged."""
+    with stores.db.reading() as session:
+        names = [model.name for model in catalog.list_models(session)]
+    return sum(stores.lake.compact(name, kind) for name in names for kind in Kind)
+
+
+def run_worker(settings: Settings) -> None:
+    """Run the jobs until a signal; running ones end first."""
+    stores = open_stores(settings)
+    scheduler = Scheduler(build_jobs(stores))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    scheduler.start()
+    stop.wait()
+    scheduler.stop()
+    stores.db.close()

@@ -1,0 +1,78 @@
+"""The `kedge` command: its subcommands, and how errors end it.
+
+Exit status: 0 fine, 1 something was found, 2 wrong usage or settings, 3 something can't be reached.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from monitor import __version__
+from monitor.cli import baseline, config, db, demo, incident, ingest, key, model, processes
+from monitor.cli.output import UNAVAILABLE, USAGE, fail
+from monitor.errors import KedgeError, Unavailable
+
+app = typer.Typer(
+    name="kedge",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Watch deployed models: point an endpoint's prediction log at Kedge, and it tells when the model has drifted "
+    "or broken, and rolls back or retrains it.\n\nBegin with `kedge demo`, or `kedge up` for your own endpoint.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kedge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    config_path: Annotated[
+        str, typer.Option("--config", metavar="FILE", help="Settings file; kedge.toml in this folder otherwise.")
+    ] = "",
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    if config_path:
+        os.environ["KEDGE_CONFIG"] = config_path
+
+
+demo.register(app)
+processes.register(app)
+ingest.register(app)
+app.add_typer(model.app, name="model")
+app.add_typer(baseline.app, name="baseline")
+app.add_typer(incident.app, name="incident")
+app.add_typer(key.app, name="key")
+app.add_typer(db.app, name="db")
+app.add_typer(config.app, name="config")
+
+
+def main() -> None:
+    """Run the command; a known error is one line on standard error, never a traceback."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    try:
+        app()
+    except Unavailable as error:
+        _end(str(error), UNAVAILABLE)
+    except KedgeError as error:
+        _end(str(error), USAGE)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _end(message: str, code: int) -> None:
+    try:
+        fail(message, code)
+    except typer.Exit as done:
+        raise SystemExit(done.exit_code) from None
+
+
+if __name__ == "__main__":
+    main()

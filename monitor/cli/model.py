@@ -1,0 +1,60 @@
+"""`kedge model`: what is watched."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import typer
+
+from monitor import queries
+from monitor.app.stores import clock, open_database
+from monitor.cli.output import FINDING, JsonFlag, out, print_json, print_rows
+from monitor.config import load_settings
+
+app = typer.Typer(no_args_is_help=True, help="What is watched: list the models, show one.")
+
+
+@app.command("list")
+def list_models(as_json: JsonFlag = False) -> None:
+    """Every model, worst first."""
+    rows = queries.overview(open_database(load_settings()), clock())
+    if as_json:
+        print_json([dataclasses.asdict(row) for row in rows])
+        return
+    shown = [
+        {
+            "model": row.name,
+            "state": row.state.value,
+            "headline": row.headline,
+            "version": row.version,
+            "per_day": row.predictions_per_day,
+            "last_event": row.last_event_time,
+        }
+        for row in rows
+    ]
+    print_rows(shown, "no model yet: send predictions to the collector, or run `kedge ingest FILE --model NAME`", False)
+
+
+@app.command("show")
+def show_model(name: str, as_json: JsonFlag = False) -> None:
+    """One model: what it predicts, its versions, its schema, its baseline. Status 1 while an incident is open."""
+    database = open_database(load_settings())
+    summary = queries.model_summary(database, name, clock())
+    is_broken = bool(queries.incidents(database, name, ["open", "acknowledged"]))
+    if as_json:
+        print_json(dataclasses.asdict(summary))
+    else:
+        _print_summary(summary)
+    if is_broken:
+        raise typer.Exit(FINDING)
+
+
+def _print_summary(summary: queries.ModelSummary) -> None:
+    out.print(f"[bold]{summary.row.name}[/bold]  {summary.row.state.value}", highlight=False)
+    out.print(summary.row.headline, markup=False)
+    out.print(f"task {summary.task or 'not known yet'}, {summary.predictions} predictions, {summary.labels} labels")
+    print_rows([dataclasses.asdict(version) for version in summary.versions], "no version has served yet", False)
+    baseline = summary.baseline
+    out.print(f"baseline {baseline.name} ({baseline.rows} rows)" if baseline else "no baseline yet", markup=False)
+    features = [{"feature": feature, "kind": kind} for feature, kind in summary.features]
+    print_rows(features, "no feature has been seen yet", False)

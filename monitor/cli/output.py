@@ -1,0 +1,65 @@
+"""How commands speak: tables for people, JSON for programs, errors on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# 0 is fine; these are what else a command's exit status can mean.
+FINDING, USAGE, UNAVAILABLE = 1, 2, 3
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON; times in ISO 8601, durations in seconds."""
+    typer.echo(msgspec.json.encode(value, enc_hook=_encode).decode())
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], empty: str, as_json: bool) -> None:
+    """A table with one column per key, or the rows as JSON; `empty` is said when there are none."""
+    if as_json:
+        print_json(list(rows))
+        return
+    if not rows:
+        err.print(empty, markup=False)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "))
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
+    out.print(table)
+
+
+def fail(message: str, code: int = USAGE) -> NoReturn:
+    err.print(Text.assemble(("error: ", "bold red"), message))
+    raise typer.Exit(code)
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case _ if hasattr(value, "strftime"):
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+        case _:
+            return str(value)
+
+
+def _encode(value: Any) -> Any:
+    if hasattr(value, "total_seconds"):
+        return value.total_seconds()
+    return str(value)
