@@ -64,7 +64,7 @@ class Receiver:
                 except OSError:
                     pass  # the caller hung up: some tests are about that
 
-            do_GET = do_POST
+            do_GET = do_POST  # noqa: N815
 
             def log_message(self, *args: Any) -> None:
                 pass

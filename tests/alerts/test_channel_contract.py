@@ -152,7 +152,7 @@ def test_options_are_checked_when_a_channel_is_built(
     with pytest.raises(ConfigError, match=r"channel 'oncall' has no option 'uri'; accepted: url"):
         build(uri="x", **good)
     with pytest.raises(ConfigError, match=r"channel 'oncall' needs option 'url'"):
-        build(**{**OPTIONS[kind]})
+        build(**OPTIONS[kind])
     with pytest.raises(ConfigError, match=r"option 'url' is a int; accepted: str"):
         build(**{**good, "url": 5})
     with pytest.raises(ConfigError, match=r"option 'url' is empty"):

@@ -132,7 +132,17 @@ def test_redirects_are_failures_and_not_followed(receiver: Any, outgoing: Outgoi
 
 @pytest.mark.parametrize(
     ("status", "permanent"),
-    [(400, True), (401, True), (404, True), (410, True), (408, False), (425, False), (429, False), (500, False), (503, False)],
+    [
+        (400, True),
+        (401, True),
+        (404, True),
+        (410, True),
+        (408, False),
+        (425, False),
+        (429, False),
+        (500, False),
+        (503, False),
+    ],
 )
 def test_which_answers_are_final(receiver: Any, outgoing: Outgoing, status: int, permanent: bool) -> None:
     receiver.answer(status)

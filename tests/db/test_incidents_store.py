@@ -163,7 +163,9 @@ def test_the_first_to_acknowledge_stands_and_is_audited(db: Database, monitor_id
         acknowledge_incident(session, incident.id, "bob", now + HOUR)
         assert (incident.state, incident.acknowledged_by, incident.acknowledged_at) == ("acknowledged", "alice", now)
         assert kinds(session, incident) == ["opened", "acknowledged"]
-        assert [(entry.actor, entry.action) for entry in latest_actions(session)] == [("alice", "incident.acknowledged")]
+        assert [(entry.actor, entry.action) for entry in latest_actions(session)] == [
+            ("alice", "incident.acknowledged")
+        ]
         assert len(waiting_events(session)) == 1  # nobody is told of an acknowledgement
         assert active_incident(session, monitor_id, "all") is incident
 

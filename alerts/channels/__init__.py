@@ -1,0 +1,1 @@
+"""Channels: one file per place a message can go."""

@@ -1,0 +1,71 @@
+"""docs/alerts.md: its settings load and build, its code runs, and it names every plug-in, state and default."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from alerts import CHANNELS, TARGETS, build_channels, build_responses
+from alerts.backoff import MESSAGES, RESPONSES
+from alerts.channels.registry import build_channel
+from alerts.outgoing import Outgoing
+from alerts.responses.selection import DEFAULT_METRICS
+from alerts.signing import Signer
+from monitor.config import ChannelSettings, Settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_settings_of_the_page_load_and_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEDGE_SLACK_URL", "https://hooks.slack.example/services/T0KEN")
+    monkeypatch.setenv("KEDGE_WEBHOOK_SECRET", SECRET)
+    monkeypatch.setenv("MLFLOW_TOKEN", "T0KEN")
+    tables: dict[str, Any] = tomllib.loads("\n".join(blocks("toml")))
+    settings = Settings(**tables)
+    assert set(build_channels(settings.channels, settings.outgoing)) == {"oncall", "pipeline"}
+    responses = build_responses(settings.responses, settings.outgoing)
+    assert {name: response.settings.kind for name, response in responses.items()} == {
+        "rollback": "rollback",
+        "retrain": "retrain",
+        "alias": "rollback",
+    }
+
+
+def test_the_receiver_of_the_page_verifies_and_drops_repeats() -> None:
+    names: dict[str, Any] = {}
+    exec(blocks("python")[0], names)
+    body, seen = b'{"type": "incident.opened", "data": {}}', set[str]()
+    headers = Signer(SECRET, "here").headers("msg_1", datetime.now(UTC), body)
+    assert names["handle"](body, headers, SECRET, seen)
+    assert not names["handle"](body, headers, SECRET, seen)
+    with pytest.raises(WebhookVerificationError):
+        names["handle"](b"{}", headers, SECRET, seen)
+
+
+def test_the_channel_of_the_page_works(monkeypatch: pytest.MonkeyPatch, outgoing: Outgoing, receiver: Any) -> None:
+    names: dict[str, Any] = {}
+    exec(blocks("python")[1], names)
+    monkeypatch.setitem(CHANNELS.built_in, "pager", f"{__name__}:Pager")  # type: ignore[arg-type]
+    monkeypatch.setattr("alerts.plugins.import_module", lambda module: type("Module", (), names))
+    pager = build_channel("pager", ChannelSettings(kind="pager", url=receiver.url), outgoing)
+    assert pager.send(type("Message", (), {"title": "AUC below baseline"})()).text == "HTTP 200"
+    assert receiver.requests[0].body == b"AUC below baseline"
+
+
+def test_every_plug_in_and_default_is_on_the_page() -> None:
+    assert all(f"**{name}**" in PAGE for name in (*CHANNELS.names(), *TARGETS.names()))
+    words = " ".join(PAGE.split())
+    assert all(", ".join(metrics) in words for metrics in DEFAULT_METRICS.values())
+    assert f"after {MESSAGES.attempts} attempts" in words
+    assert f"{RESPONSES.attempts} attempts" in words
