@@ -14,13 +14,14 @@ import pytest
 from collectors.client import PredictionLogger
 
 Answer = tuple[int, dict[str, str], Any]
+HANG_UP = 0
 
 
 class LoopbackCollector:
     """Takes batches like the real one: 202 and a receipt, one record stored per idempotency key and place.
 
-    `answers` holds what to say instead, in turn; `requests` what came in. While `hold` is cleared it does not answer,
-    but for one request per `let_one_through`.
+    `answers` holds what to say instead (HANG_UP: nothing), in turn; `requests` what came in. While `hold` is cleared it
+    does not answer, but for one request per `let_one_through`.
     """
 
     def __init__(self) -> None:
@@ -94,6 +95,9 @@ def _handler(collector: LoopbackCollector) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, extra, answer = collector.take(self.path, headers, self.rfile.read(int(headers["content-length"])))
+            if status == HANG_UP:
+                self.close_connection = True
+                return
             body = json.dumps(answer).encode()
             try:
                 self.send_response(status)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from collectors.client import PredictionLogger
 from collectors.client.batches import Batch, Kind
 from collectors.client.spool import Spool
 
-from .conftest import LoopbackCollector
+from .conftest import HANG_UP, Answer, LoopbackCollector
 
 NewLogger = Callable[..., PredictionLogger]
 
@@ -45,6 +48,25 @@ def test_records_of_an_outage_arrive_later_once_and_in_order(
     assert collector.stored_ids() == ids
     assert files(tmp_path) == []
     assert (logger.stats.acknowledged, logger.stats.dropped) == (251, {})
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("with_spool", [True, False])
+def test_whatever_a_flaky_collector_answers_each_record_is_stored_once_and_in_order(
+    collector: LoopbackCollector, new_logger: NewLogger, tmp_path: Path, seed: int, with_spool: bool
+) -> None:
+    dice = random.Random(seed)
+    trouble: list[Answer] = [(HANG_UP, {}, {}), (500, {}, {}), (503, {"Retry-After": "0"}, {}), (429, {}, {})]
+    fine: Answer = (202, {}, {"refused": []})
+    collector.answers = dice.choices([*trouble, fine], k=40)
+    logger = new_logger(spool_dir=tmp_path if with_spool else None, batch_records=7, batch_seconds=0.005)
+    ids = []
+    for _ in range(60):
+        ids += [logger.log(features={"a": 1}, prediction=1) for _ in range(dice.randint(1, 9))]
+        time.sleep(dice.random() * 0.004)
+    assert logger.flush(20)
+    assert collector.stored_ids() == ids
+    assert (logger.stats.acknowledged, logger.stats.dropped, logger.stats.queued) == (len(ids), {}, 0)
 
 
 def test_the_spool_survives_a_restart_and_goes_first(
