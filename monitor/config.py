@@ -64,6 +64,9 @@ class MonitoringSettings(BaseModel):
     baseline_rows: int = Field(
         5000, ge=100, description="How many first predictions become the baseline of a new model."
     )
+    smallest_drift: float = Field(
+        0.1, ge=0, le=1, description="Least Jensen-Shannon distance (0 to 0.83) worth an alarm of the default monitors."
+    )
     min_rows: int = Field(50, ge=2, description="Windows with fewer rows are `insufficient`, never an alarm.")
 
     @field_validator("window")

@@ -13,7 +13,8 @@ from collectors.collector import Collector
 from collectors.flusher import Flusher
 from collectors.inbox import Inbox
 from collectors.metrics import CollectorMetrics
-from collectors.sources.http import openapi_paths, routes
+from collectors.sources.http import routes
+from collectors.sources.openapi import openapi_paths
 from monitor.access import KeyRing
 from monitor.api import create_api
 from monitor.app.stores import clock, open_database

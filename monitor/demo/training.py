@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,20 +123,58 @@ def matrix(
     return table
 
 
-def train_first_versions(flights: pd.DataFrame, folder: Path, iterations: int = ITERATIONS) -> None:
-    """Version 1, and version 2 with its fault, both from three of every four weeks of January to March."""
-    rows, _ = split(flights)
-    train(rows, version="1", note="three of every four weeks of January to March", iterations=iterations).save(folder)
-    train(rows, version="2", note=FAULT, iterations=2 * iterations, departure_unit="hours").save(folder)
+def train_first_versions(
+    flights: pd.DataFrame, folder: Path, iterations: int = ITERATIONS, shift: timedelta = timedelta(0)
+) -> None:
+    """Version 1 with its baseline, and version 2: version 1's trees behind a preprocessing with a fault (see FAULT)."""
+    rows, held_out = split(flights)
+    first = train(rows, version="1", note="three of every four weeks of January to March", iterations=iterations)
+    first.save(folder)
+    write_baseline(first, held_out, baseline_path(folder, "1"), shift)
+    FlightModel("2", FAULT, first.trees, first.codes, "hours").save(folder)
 
 
-def retrain(flights: pd.DataFrame, folder: Path, version: str, until: datetime, iterations: int = ITERATIONS) -> None:
-    """A version from the flights of the last 90 days before `until` whose outcome was known by then."""
+def retrain(
+    flights: pd.DataFrame,
+    folder: Path,
+    version: str,
+    until: datetime,
+    iterations: int = ITERATIONS,
+    shift: timedelta = timedelta(0),
+) -> None:
+    """A version from the flights of the last 90 days before `until` whose outcome was known by then.
+
+    As with version 1, every fourth week is held out, scored, and written down as the version's honest baseline.
+    """
     rows = known_by(flights, until)
     if rows["late"].nunique() < 2:
         raise ValueError(f"{len(rows)} flights with a known outcome before {until:%Y-%m-%d %H:%M} are too few to train")
-    note = f"retrained on {len(rows)} flights whose outcome was known by {until:%Y-%m-%d %H:%M}"
-    train(rows, version=version, note=note, iterations=iterations).save(folder)
+    held_out = (rows["scheduled"] - rows["scheduled"].min()).dt.days // 7 % 4 == 3
+    if not held_out.any():
+        held_out = (rows["scheduled"] - rows["scheduled"].min()).dt.days % 4 == 3
+    training = rows[~held_out]
+    note = f"retrained on {len(training)} flights whose outcome was known by {until:%Y-%m-%d %H:%M}"
+    model = train(training, version=version, note=note, iterations=iterations)
+    # The baseline is there before the version is: whoever sees the version finds its baseline.
+    write_baseline(model, rows[held_out], baseline_path(folder, version), shift)
+    model.save(folder)
+
+
+def baseline_path(folder: Path, version: str) -> Path:
+    return folder / f"baseline-v{version}.parquet"
+
+
+def write_baseline(model: FlightModel, rows: pd.DataFrame, path: Path, shift: timedelta = timedelta(0)) -> None:
+    """Held-out flights with the version's answers and the truth, in the columns `kedge baseline create` reads."""
+    scores = score_rows(model, rows)
+    table = rows[["prediction_id", *FEATURES]].assign(
+        event_time=rows["scheduled"] + shift,
+        version=model.version,
+        score=scores,
+        prediction=[int(score >= THRESHOLD) for score in scores],
+        label=rows["late"].astype(int),
+    )
+    table.to_parquet(path, index=False)
 
 
 def main() -> None:
@@ -145,11 +184,12 @@ def main() -> None:
     parser.add_argument("--version", default="3", help="with --until: the version to save")
     parser.add_argument("--until", type=datetime.fromisoformat, help="learn from what was known at this time (UTC)")
     options = parser.parse_args()
+    shift = timedelta(seconds=float(os.environ.get("KEDGE_DEMO_SHIFT_SECONDS", "0")))
     if options.until is None:
-        train_first_versions(load_flights(), options.models, options.iterations)
+        train_first_versions(load_flights(), options.models, options.iterations, shift)
     else:
         until = options.until if options.until.tzinfo else options.until.replace(tzinfo=UTC)
-        retrain(load_flights(), options.models, options.version, until, options.iterations)
+        retrain(load_flights(), options.models, options.version, until, options.iterations, shift)
 
 
 if __name__ == "__main__":

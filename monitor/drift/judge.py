@@ -15,7 +15,7 @@ import numpy as np
 from monitor.baselines import BaselineProfile
 from monitor.drift.distances import jensenshannon
 from monitor.drift.methods import DriftMethod
-from monitor.drift.null import Null, build_null, divergence, mean_rank, p_value
+from monitor.drift.null import Null, build_null, divergence, mean_rank, p_value, usual_distance
 from monitor.drift.words import describe_change
 from monitor.points import Status
 from monitor.profiles import ColumnProfile, NumericProfile, WindowProfile
@@ -86,20 +86,23 @@ def _look(
     before, after = counts_with_missing(reference), counts_with_missing(current)
     if not before.sum():
         return _without_value(name, current.rows, rule.smallest, Status.UNDEFINED, "the baseline has no rows of it")
-    ordered = isinstance(reference, NumericProfile)
-    null = build_null(before, tuple(counts_with_missing(block) for block in blocks), current.rows, ordered)
+    medians = [block.quantile(0.5) for block in blocks if isinstance(block, NumericProfile)]
+    null = build_null(before, [counts_with_missing(block) for block in blocks], medians, current.rows)
+    rank = median = None
+    if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile) and reference.n and current.n:
+        rank, median = mean_rank(bin_counts(reference), bin_counts(current)), current.quantile(0.5)
+    p = p_value(null, float(divergence(before, after)), rank, median)
     value = rule.method(before, after)
-    p = _p_value(null, reference, current)
+    limit = _limit(null, rule)
     why = describe_change(reference, current)
-    return ColumnVerdict(name, value, current.rows, rule.smallest, p, value >= rule.smallest, Status.OK, why)
+    return ColumnVerdict(name, value, current.rows, limit, p, value >= rule.smallest, Status.OK, why)
 
 
-def _p_value(null: Null, reference: ColumnProfile, current: ColumnProfile) -> float:
-    before, after = counts_with_missing(reference), counts_with_missing(current)
-    location = None
-    if isinstance(reference, NumericProfile) and reference.n and current.n:
-        location = mean_rank(before, after)
-    return p_value(null, float(divergence(before, after)), location)
+def _limit(null: Null, rule: DriftRule) -> float:
+    """The distance that is shown as the limit: the smallest that counts, or what is usual between the blocks."""
+    if rule.method is not jensenshannon:
+        return rule.smallest
+    return min(max(rule.smallest, usual_distance(null)), rule.method.largest)
 
 
 def counts_with_missing(profile: ColumnProfile) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

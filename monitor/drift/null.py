@@ -8,6 +8,8 @@ Two sources of ordinary variation, and a window must exceed both:
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,12 +27,17 @@ _GRID = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Null:
-    """The two statistics under no drift: `shape` (squared Jensen-Shannon distance) and `location` (mean mid-rank)."""
+    """Two kinds of statistic under no drift, each as chance gives it and as the baseline's own blocks do.
+
+    `shape` is the Jensen-Shannon divergence (mean and deviation by chance; one value per block). Location by chance is
+    the deviation of the mean rank around 1/2; over blocks it is their medians, in the column's unit, because ranks end
+    at 0 and 1 while a season goes on.
+    """
 
     shape_chance: tuple[float, float]
-    location_chance: tuple[float, float] | None
+    rank_chance: float | None
     shape_blocks: tuple[float, ...]
-    location_blocks: tuple[float, ...]
+    median_blocks: tuple[float, ...]
 
 
 def mid_ranks(reference: Counts) -> Counts:
@@ -55,40 +62,48 @@ def divergence(reference: Counts, current: Counts) -> NDArray[np.float64]:
     return np.asarray((left + right).sum(axis=-1) / 2, dtype=np.float64)
 
 
-def build_null(reference: Counts, blocks: tuple[Counts, ...], n: int, ordered: bool) -> Null:
-    """The null for windows of n rows; `ordered` says whether the bins have an order, and so a location."""
-    n = int(_GRID ** np.floor(np.log(max(n, 1)) / np.log(_GRID)))
-    shape, location = _chance(tuple(reference.tolist()), max(n, 1), ordered)
+def build_null(reference: Counts, blocks: Sequence[Counts], medians: Sequence[float], n: int) -> Null:
+    """The null for windows of n rows. `medians` are the blocks' where the bins have an order, else empty.
+
+    Fewer than five blocks say nothing about time, and are left out.
+    """
+    n = max(1, int(_GRID ** np.floor(np.log(max(n, 1)) / np.log(_GRID))))
+    shape, rank = _chance(tuple(reference.tolist()), n)
     usable = [block for block in blocks if block.sum()]
     if len(usable) < LEAST_BLOCKS:
         usable = []
-    rest = [_rest(reference, block) for block in usable]
-    return Null(
-        shape,
-        location,
-        tuple(float(divergence(r, b)) for r, b in zip(rest, usable, strict=True)),
-        tuple(mean_rank(r, b) for r, b in zip(rest, usable, strict=True)) if ordered else (),
-    )
+    shapes = tuple(float(divergence(_rest(reference, block), block)) for block in usable)
+    levels = tuple(median for median in medians if not math.isnan(median))
+    return Null(shape, rank if medians else None, shapes, levels if len(levels) >= LEAST_BLOCKS else ())
 
 
-def p_value(null: Null, shape: float, location: float | None) -> float:
+def p_value(null: Null, shape: float, rank: float | None, median: float | None) -> float:
     """The chance of a window at least this far out while nothing has drifted.
 
     Each statistic must be unusual both for chance and for the baseline's own blocks; the smaller of the two counts,
     doubled for having looked twice.
     """
     p_shape = max(_gamma_tail(null.shape_chance, shape), _block_tail(null.shape_blocks, shape, two_sided=False))
-    if location is None or null.location_chance is None:
+    if rank is None or median is None or null.rank_chance is None:
         return p_shape
-    mean, deviation = null.location_chance
-    p_chance = float(2 * stats.norm.sf(abs(location - mean) / deviation)) if deviation > 0 else float(location == mean)
-    p_location = max(p_chance, _block_tail(null.location_blocks, location, two_sided=True))
+    deviation = null.rank_chance
+    p_chance = float(2 * stats.norm.sf(abs(rank - 0.5) / deviation)) if deviation > 0 else float(rank == 0.5)
+    p_location = max(p_chance, _block_tail(null.median_blocks, median, two_sided=True))
     return min(1.0, 2 * min(p_shape, p_location))
 
 
+def usual_distance(null: Null) -> float:
+    """The largest Jensen-Shannon distance that the baseline's own blocks make usual (one in 200); 0 without blocks."""
+    if not null.shape_blocks:
+        return 0.0
+    distances = np.sqrt(np.maximum(np.array(null.shape_blocks), 0.0))
+    spread = float(distances.std(ddof=1)) * math.sqrt(1 + 1 / distances.size)
+    return float(distances.mean() + stats.t.ppf(0.995, df=distances.size - 1) * spread)
+
+
 @lru_cache(maxsize=4096)
-def _chance(counts: tuple[float, ...], n: int, ordered: bool) -> tuple[tuple[float, float], tuple[float, float] | None]:
-    """Mean and standard deviation of both statistics over windows of n rows drawn from these counts."""
+def _chance(counts: tuple[float, ...], n: int) -> tuple[tuple[float, float], float]:
+    """Over windows of n rows drawn from these counts: mean and deviation of the divergence, deviation of the rank."""
     reference = np.array(counts)
     total = int(reference.sum())
     shares = reference / reference.sum()
@@ -96,12 +111,8 @@ def _chance(counts: tuple[float, ...], n: int, ordered: bool) -> tuple[tuple[flo
     windows = random.multinomial(n, shares, size=DRAWS).astype(np.float64)
     references = random.multinomial(total, shares, size=DRAWS).astype(np.float64)
     shapes = divergence(references, windows)
-    shape = (float(shapes.mean()), float(shapes.std(ddof=1)))
-    if not ordered:
-        return shape, None
-    ranks = mid_ranks(reference)
-    locations = 0.5 + (windows / n - references / total) @ ranks
-    return shape, (0.5, float(locations.std(ddof=1)))
+    ranks = (windows / n - references / total) @ mid_ranks(reference)
+    return (float(shapes.mean()), float(shapes.std(ddof=1))), float(ranks.std(ddof=1))
 
 
 def _rest(reference: Counts, block: Counts) -> Counts:

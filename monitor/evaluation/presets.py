@@ -17,7 +17,7 @@ _PERFORMANCE = {
 
 
 def default_rules(
-    task: Task | None, scored: bool, has_baseline: bool, window: timedelta, min_rows: int
+    task: Task | None, scored: bool, has_baseline: bool, window: timedelta, min_rows: int, smallest_drift: float
 ) -> list[MonitorRule]:
     """Service monitors at once; drift and performance monitors as soon as there is a baseline to compare with."""
     rules = [
@@ -43,10 +43,10 @@ def default_rules(
     ]
     if not has_baseline:
         return rules
-    drift = {"kind": "calibrated", "method": "jensenshannon", "smallest": 0.1, "rate": 0.01}
+    drift = {"kind": "calibrated", "method": "jensenshannon", "smallest": smallest_drift, "rate": 0.01}
     rules += [
         MonitorRule("feature_drift", "drift", window, drift, 3, 4, 3, min_rows=min_rows),
-        MonitorRule("prediction_drift", "prediction_drift", window, drift, 2, 3, 2, min_rows=min_rows),
+        MonitorRule("prediction_drift", "prediction_drift", window, drift, 3, 4, 2, min_rows=min_rows),
     ]
     metric = primary_metric(task, scored)
     if metric is not None:

@@ -67,11 +67,11 @@ def point_summary(metric: str, point: Point, bounds: Bounds) -> str:
 
 
 def drift_summary(flagged: Sequence[ColumnVerdict], looked_at: int, is_prediction: bool) -> str:
-    """Such as "2 of 15 features drifted: temp (moved up: median 36 → 71), dewp (…)"."""
+    """Such as "2 of 15 features drifted: temp, dewp". It goes into messages, so it quotes no value of a feature."""
     if is_prediction:
         return f"Predictions drifted: {flagged[0].why}" if flagged else "Predictions are as in the baseline"
     if not flagged:
         return f"None of {looked_at} features drifted"
-    listed = ", ".join(f"{verdict.name} ({verdict.why})" for verdict in flagged[:3])
+    listed = ", ".join(verdict.name for verdict in flagged[:3])
     more = f" and {len(flagged) - 3} more" if len(flagged) > 3 else ""
     return f"{len(flagged)} of {looked_at} features drifted: {listed}{more}"

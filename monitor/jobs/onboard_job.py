@@ -38,8 +38,8 @@ def onboard_models(stores: Stores, now: datetime) -> int:
 def _rules(stores: Stores, model: Model, baseline: BaselineProfile | None) -> list[MonitorRule]:
     scored = bool(baseline and baseline.prediction is not None and baseline.whole.labelled.scores.buckets)
     task = Task(model.task) if model.task else None
-    min_rows = stores.settings.monitoring.min_rows
-    return default_rules(task, scored, baseline is not None, stores.window_size, min_rows)
+    wanted = stores.settings.monitoring
+    return default_rules(task, scored, baseline is not None, stores.window_size, wanted.min_rows, wanted.smallest_drift)
 
 
 def _to_row(rule: MonitorRule) -> NewMonitor:

@@ -1,0 +1,167 @@
+"""The collector: takes a body of bytes and turns it into one delivery for the inbox and one answer for the sender.
+
+The HTTP source and `kedge ingest` both come through here, so they accept, refuse and explain alike.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from collectors.formats import WHOLE_BODY, Decoded, LogFormat, find_format
+from collectors.inbox import Answer, Delivery, Inbox, Receipt
+from collectors.metrics import CollectorMetrics
+from collectors.payloads import pack
+from collectors.validation import Terms, Validated, validate
+from monitor.config import CollectorSettings
+from monitor.lake import Kind
+from monitor.records import Refusal
+
+MOST_SHOWN = 100
+"""How many refused records an answer lists; the others are in quarantine all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One body and what is known about it. `model` and `version` hold for records that name none."""
+
+    kind: Kind
+    received_at: datetime
+    source: str
+    model: str | None = None
+    version: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a request came to: counts of records as they were sent, and the delivery that makes it durable."""
+
+    accepted: int
+    refused: int
+    delivery: Delivery
+
+
+def random_ids(count: int) -> list[str]:
+    """Ids for predictions that came without one: 128 random bits each."""
+    digits = secrets.token_hex(16 * count)
+    return [digits[start : start + 32] for start in range(0, 32 * count, 32)]
+
+
+class Collector:
+    """Formats, validation and inbox behind one door. `take` is pure; `append` and `record` have the effects."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        settings: CollectorSettings,
+        metrics: CollectorMetrics | None = None,
+        new_ids: Callable[[int], list[str]] = random_ids,
+    ) -> None:
+        self.inbox = inbox
+        self.settings = settings
+        self.metrics = metrics
+        self._new_ids = new_ids
+
+    def take(self, body: bytes, request: Request, log_format: LogFormat | None = None) -> Taken:
+        """Decode and validate a whole body. Never raises because of the body; nothing is stored yet."""
+        log_format = log_format or find_format("json")
+        terms = self._terms(request, len(body))
+        whole = Validated()
+        for decoded in log_format.decode(body, request.kind):
+            if broken := _whole_body(decoded):
+                return refuse_body(request, 400, broken.reason, body)
+            _extend(whole, validate(decoded, terms))
+            if whole.accepted + len(whole.refusals) > self.settings.max_records:
+                reason = (
+                    f"the body has more than max_records = {self.settings.max_records} records; send fewer at a time"
+                )
+                return refuse_body(request, 413, reason, body)
+        return _taken(whole, request)
+
+    def ingest(self, body: bytes, request: Request, log_format: LogFormat) -> Iterator[Taken]:
+        """Take a body of any length stretch by stretch, and store each before the next is read (`kedge ingest`)."""
+        terms = self._terms(request, self.settings.max_record_bytes)
+        for decoded in log_format.decode(body, request.kind):
+            broken = _whole_body(decoded)
+            taken = (
+                refuse_body(request, 400, broken.reason, body) if broken else _taken(validate(decoded, terms), request)
+            )
+            self.record(taken, self.inbox.append(taken.delivery))
+            yield taken
+
+    def record(self, taken: Taken, receipt: Receipt) -> None:
+        """Count the outcome of a request that is durable now."""
+        if self.metrics is None:
+            return
+        kind, counts = taken.delivery.kind, {"accepted": taken.accepted, "refused": taken.refused}
+        if receipt.repeated:
+            counts = {"repeated": taken.accepted + taken.refused}
+        for outcome, count in counts.items():
+            self.metrics.records.labels(kind, outcome).inc(count)
+
+    def _terms(self, request: Request, body_bytes: int) -> Terms:
+        return Terms(
+            now=request.received_at,
+            limits=self.settings,
+            new_ids=self._new_ids,
+            model=request.model,
+            version=request.version,
+            body_bytes=body_bytes,
+        )
+
+
+def refuse_body(request: Request, status: int, reason: str, body: bytes = b"") -> Taken:
+    """The whole body is refused, and goes to quarantine with the reason."""
+    refusal = Refusal(index=WHOLE_BODY, reason=reason, model=request.model, payload=body)
+    delivery = Delivery(
+        received_at=request.received_at,
+        source=request.source,
+        kind=request.kind,
+        answer=Answer(status, msgspec.json.encode({"error": reason})),
+        refusals=[refusal],
+    )
+    return Taken(0, 1, delivery)
+
+
+def _taken(whole: Validated, request: Request) -> Taken:
+    refused = len(whole.refusals)
+    delivery = Delivery(
+        received_at=request.received_at,
+        source=request.source,
+        kind=request.kind,
+        answer=Answer(422 if refused and not whole.accepted else 202, _answer(whole.accepted, whole.refusals)),
+        batches=pack(whole),
+        refusals=whole.refusals,
+        key=request.key,
+    )
+    return Taken(whole.accepted, refused, delivery)
+
+
+def _answer(accepted: int, refusals: Sequence[Refusal]) -> bytes:
+    answer: dict[str, Any] = {
+        "accepted": accepted,
+        "refused": [{"index": r.index, "reason": _cut(r.reason)} for r in refusals[:MOST_SHOWN]],
+        "refused_total": len(refusals),
+    }
+    return msgspec.json.encode(answer)
+
+
+def _cut(reason: str) -> str:
+    return reason.encode("utf-8", "backslashreplace").decode()[:500]
+
+
+def _whole_body(decoded: Decoded) -> Refusal | None:
+    return next((refusal for refusal in decoded.refusals if refusal.index == WHOLE_BODY), None)
+
+
+def _extend(whole: Validated, part: Validated) -> None:
+    whole.predictions += part.predictions
+    whole.labels += part.labels
+    whole.refusals += part.refusals
+    whole.accepted += part.accepted

@@ -1,0 +1,54 @@
+"""CSV with a header line; a column's type is told from all of its values, not cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyarrow import csv
+
+from collectors.formats.registry import WHOLE_BODY, Decoded
+from collectors.formats.table_rows import CHUNK, TEXT_COLUMNS, decode_batches
+from monitor.lake import Kind
+from monitor.records import Refusal
+
+
+class CsvFile:
+    """Comma-separated values, as spreadsheets and data frames write them."""
+
+    name = "csv"
+    media_types = ("text/csv",)
+
+    def sniff(self, head: bytes) -> bool:
+        line = head.lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].strip()
+        return b"," in line and not line.startswith((b"[", b"{", b"PAR1")) and b"\x00" not in line
+
+    def decode(self, body: bytes, kind: Kind) -> Iterator[Decoded]:
+        broken: list[Refusal] = []
+
+        def keep(row: csv.InvalidRow) -> str:
+            reason = f"the row has {row.actual_columns} values, the header {row.expected_columns}"
+            broken.append(Refusal(index=len(broken), reason=reason, payload=row.text.encode()))
+            return "skip"
+
+        try:
+            table = csv.read_csv(
+                pa.BufferReader(body),
+                read_options=csv.ReadOptions(use_threads=False),
+                parse_options=csv.ParseOptions(invalid_row_handler=keep, newlines_in_values=True),
+                convert_options=csv.ConvertOptions(
+                    column_types=dict.fromkeys(TEXT_COLUMNS, pa.string()), strings_can_be_null=True
+                ),
+            )
+            yield from decode_batches(iter(table.to_batches(max_chunksize=CHUNK)), kind)
+        except (pa.ArrowException, ValueError) as error:
+            reason = f"the body is not readable CSV: {error}"
+            yield Decoded(refusals=[Refusal(index=WHOLE_BODY, reason=reason, payload=body)])
+            return
+        for refused in broken:  # counted behind the rows that could be read
+            refused.index += table.num_rows
+        if broken:
+            yield Decoded(refusals=broken)
+
+    def example(self) -> bytes:
+        return b"model,prediction_id,prediction,age\nincome,a-1,<=50K,39\n"

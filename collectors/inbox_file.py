@@ -1,0 +1,86 @@
+"""The SQLite file of an inbox: its tables, and how a connection to it is made durable."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PAGE_BYTES = 16384  # payloads are large; a delete walks their pages, so few and big ones are better
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS inbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused: the lake remembers how far it has read
+    kind TEXT NOT NULL,
+    model TEXT NOT NULL,
+    received_at INTEGER NOT NULL,          -- microseconds since 1970
+    source TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS ix_inbox_model ON inbox (kind, model, id);
+CREATE TABLE IF NOT EXISTS idempotency (
+    key TEXT PRIMARY KEY, status INTEGER NOT NULL, body BLOB NOT NULL, created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS ix_idempotency_created_at ON idempotency (created_at);
+CREATE TABLE IF NOT EXISTS quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    received_at INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    model TEXT,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    origin TEXT UNIQUE                     -- inbox row and record, when refused after it was acknowledged
+);
+"""
+
+
+def open_inbox(path: Path) -> sqlite3.Connection:
+    """A connection to the inbox file, made if it is not there. A commit survives a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = connect(path)
+    with transaction(connection):
+        for statement in _SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute("INSERT OR IGNORE INTO meta VALUES ('collector_id', ?)", (uuid.uuid4().hex,))
+    return connection
+
+
+def connect(path: Path, *, exclusively: bool = False, timeout: float = 30) -> sqlite3.Connection:
+    """A durable connection. `exclusively` keeps every other process and connection out until it is closed."""
+    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+    if exclusively:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA journal_size_limit={64 * 2**20}")
+    return connection
+
+
+def collector_id(connection: sqlite3.Connection) -> str:
+    value: str = connection.execute("SELECT value FROM meta WHERE key = 'collector_id'").fetchone()[0]
+    return value
+
+
+def bytes_in_use(connection: sqlite3.Connection) -> int:
+    """Bytes of the pages that hold something; pages that became free are used again before the file grows."""
+    pragmas = ("page_count", "freelist_count", "page_size")
+    pages, free, size = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in pragmas)
+    return (pages - free) * size
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """One writing transaction: committed at the end of the block, rolled back if it raises."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

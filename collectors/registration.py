@@ -1,0 +1,53 @@
+"""Making a model and its features known to the control database, within the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.config import CollectorSettings
+from monitor.db import catalog
+from monitor.db.database import Database
+from monitor.errors import NotFound
+from monitor.records import PredictionRecord
+from monitor.schemas import Feature, learn
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A model as the control database knows it. `full`: it has as many features as a model may have."""
+
+    model_id: int
+    features: dict[str, Feature]
+    full: bool
+
+
+def register(
+    db: Database, model: str, records: Sequence[PredictionRecord], limits: CollectorSettings, now: datetime
+) -> Registration | None:
+    """Register what is new in `records`; None when the model is new and there are max_models already.
+
+    The features are read back after they were added, so that all collectors agree on their kinds.
+    """
+    model_id: int | None = None
+    known: dict[str, Feature] = {}
+    with db.reading() as session:
+        try:
+            model_id = catalog.find_model(session, model).id
+            known = catalog.read_features(session, model_id)
+        except NotFound:
+            if catalog.count_models(session) >= limits.max_models:
+                return None
+    found = learn(known, records)[: max(limits.max_features - len(known), 0)]
+    if found or model_id is None:
+        with db.session() as session:
+            model_id = catalog.ensure_model(session, model, now).id
+            catalog.add_features(session, model_id, found, now)
+            known = catalog.read_features(session, model_id)
+    return Registration(model_id, known, len(known) >= limits.max_features)
+
+
+def unknown_features(record: PredictionRecord, features: Iterable[str]) -> set[str]:
+    """The features of the record that have a value but no column."""
+    return {name for name in record.features.keys() - set(features) if record.features[name] is not None}

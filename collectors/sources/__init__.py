@@ -1,0 +1,1 @@
+"""Sources: where bodies of records come from."""

@@ -1,0 +1,95 @@
+"""Tables; Streamlit's own export gives each as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboards.components.empty import nothing_here
+from dashboards.words import moment_text, size_text
+from monitor.queries import BaselineInfo, MonitorRow, NotificationRow, VersionInfo, format_value
+from monitor.queries.states import describe_bounds
+
+VERDICTS = {"ok": "● ok", "breach": "▲ breach", "insufficient": "○ not enough data", "undefined": "○ undefined"}
+
+
+def version_table(versions: Sequence[VersionInfo]) -> None:
+    if not versions:
+        nothing_here("No version has served yet", "Versions appear with the predictions that name them.")
+        return
+    _table(
+        [
+            {
+                "Version": version.name,
+                "First served": moment_text(version.first_event_time),
+                "Last served": moment_text(version.last_event_time),
+                "Predictions": version.predictions,
+            }
+            for version in reversed(versions)
+        ]
+    )
+
+
+def baseline_table(baselines: Sequence[BaselineInfo]) -> None:
+    if not baselines:
+        nothing_here("No baseline yet", "The first predictions become one, or upload a training file.")
+        return
+    _table(
+        [
+            {
+                "Baseline": baseline.name,
+                "In use": "● yes" if baseline.active else "no",
+                "From": baseline.origin,
+                "Rows": baseline.rows,
+                "Start": moment_text(baseline.start) if baseline.start else "–",
+                "End": moment_text(baseline.end) if baseline.end else "–",
+            }
+            for baseline in reversed(baselines)
+        ]
+    )
+
+
+def monitor_table(monitors: Sequence[MonitorRow]) -> None:
+    if not monitors:
+        nothing_here("No monitors yet", "They are made with the baseline.")
+        return
+    rows = []
+    for monitor in monitors:
+        latest = monitor.latest
+        rows.append(
+            {
+                "Monitor": monitor.name,
+                "Windows": size_text(monitor.size),
+                "Verdict": VERDICTS.get(latest.verdict, latest.verdict) if latest else "○ not run yet",
+                "Value": format_value(monitor.metric, latest.value) if latest else "–",
+                "Expected": describe_bounds(monitor.metric, latest.low, latest.high) or "–" if latest else "–",
+                "Window": moment_text(latest.window) if latest else "–",
+                "Fires": f"{monitor.breaches} of {monitor.looks} windows",
+                "Severity": monitor.severity if monitor.enabled else "paused",
+            }
+        )
+    _table(rows)
+
+
+def notification_table(notifications: Sequence[NotificationRow]) -> None:
+    icons = {"sent": "● sent", "failed": "▲ failed", "suppressed": "○ held back", "pending": "… waiting"}
+    _table(
+        [
+            {
+                "About": row.event,
+                "Channel": row.channel,
+                "State": icons.get(row.state, row.state),
+                "Why": row.reason,
+                "Attempts": row.attempts,
+                "When": moment_text(row.sent_at or row.created_at),
+            }
+            for row in notifications
+        ]
+    )
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    counts = {name: st.column_config.NumberColumn(format="localized") for name in ("Predictions", "Rows")}
+    st.dataframe(rows, hide_index=True, width="stretch", column_config=counts)

@@ -1,0 +1,72 @@
+"""Read models: what the dashboard and the HTTP API show, as frozen dataclasses made from a `Database`.
+
+Nothing here writes and nothing reads a clock: `now` is passed in. An unknown model, feature or incident raises
+NotFound; an empty database gives empty lists.
+"""
+
+from monitor.queries.connect import Database, open_database
+from monitor.queries.drift import (
+    DriftRow,
+    DriftTable,
+    DriftWindow,
+    FeatureDetail,
+    drift_table,
+    drift_windows,
+    feature_detail,
+)
+from monitor.queries.evaluations import EvaluationRow, MonitorRow, evaluations, monitors
+from monitor.queries.histograms import Histogram
+from monitor.queries.incidents import (
+    EventRow,
+    IncidentDetail,
+    IncidentRow,
+    NotificationRow,
+    RunRow,
+    incident_detail,
+    incidents,
+)
+from monitor.queries.metrics import MetricInfo, describe, format_value
+from monitor.queries.models import BaselineInfo, Deployment, ModelSummary, VersionInfo, model_summary
+from monitor.queries.overview import ModelRow, overview
+from monitor.queries.series import SeriesPoint, series
+from monitor.queries.states import State, describe_bounds, describe_point, format_duration
+
+__all__ = [
+    "BaselineInfo",
+    "Database",
+    "Deployment",
+    "DriftRow",
+    "DriftTable",
+    "DriftWindow",
+    "EvaluationRow",
+    "EventRow",
+    "FeatureDetail",
+    "Histogram",
+    "IncidentDetail",
+    "IncidentRow",
+    "MetricInfo",
+    "ModelRow",
+    "ModelSummary",
+    "MonitorRow",
+    "NotificationRow",
+    "RunRow",
+    "SeriesPoint",
+    "State",
+    "VersionInfo",
+    "describe",
+    "describe_bounds",
+    "describe_point",
+    "drift_table",
+    "drift_windows",
+    "evaluations",
+    "feature_detail",
+    "format_duration",
+    "format_value",
+    "incident_detail",
+    "incidents",
+    "model_summary",
+    "monitors",
+    "open_database",
+    "overview",
+    "series",
+]

@@ -1,0 +1,133 @@
+"""One row per model, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.db.catalog import list_models, list_versions
+from monitor.db.database import Database
+from monitor.db.models import Model
+from monitor.db.reads import Session
+from monitor.db.reads.evaluations import latest_evaluations, list_monitors, read_evaluations
+from monitor.db.reads.incidents import list_incidents
+from monitor.db.reads.points import last_points, metric_names, window_sizes_by_use
+from monitor.queries.metrics import MAIN
+from monitor.queries.series import SeriesPoint, column_verdicts, main_size, to_point
+from monitor.queries.states import State, headline, model_state
+
+SPARKLINE_POINTS = 30
+COVERAGE_POINTS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """How one model is doing.
+
+    `main` is the latest point of the metric that sums it up (None without labels), `sparkline` that metric's latest
+    values, oldest first. `drifted` of `features` were flagged in the last window judged; both are None before one was.
+    `label_coverage` is the mean of the last seven windows. `last_event_time` is event time, `last_received_at` the
+    clock's.
+    """
+
+    name: str
+    state: State
+    headline: str
+    main: SeriesPoint | None
+    sparkline: tuple[float | None, ...]
+    drifted: int | None
+    features: int | None
+    predictions_per_day: float | None
+    label_coverage: float | None
+    last_event_time: datetime | None
+    last_received_at: datetime | None
+    version: str | None
+    window: timedelta
+    open_incidents: int
+
+    @property
+    def drifted_share(self) -> float | None:
+        return self.drifted / self.features if self.drifted is not None and self.features else None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReading:
+    """A row, and what was read on the way to it."""
+
+    row: ModelRow
+    sizes: tuple[int, ...]
+    metrics: tuple[str, ...]
+
+
+def overview(db: Database, now: datetime) -> list[ModelRow]:
+    """Every model, the worst first: open critical, open warning, no data, ok; then by name."""
+    with db.reading() as session:
+        rows = [read_model_row(session, model, now).row for model in list_models(session)]
+    return sorted(rows, key=lambda row: (row.state.rank, row.name))
+
+
+def read_model_row(session: Session, model: Model, now: datetime) -> ModelReading:
+    sizes = window_sizes_by_use(session, model.id)
+    size = main_size(sizes)
+    metrics = metric_names(session, model.id)
+    main_metric = next((metric for metric in MAIN if metric in metrics), None)
+    history = _history(session, model.id, main_metric, size) if main_metric else []
+    main = next((point for point in reversed(history) if point.value is not None), None)
+    open_incidents = [row[0] for row in list_incidents(session, model.id, ("open", "acknowledged"))]
+    evaluated = _evaluated(session, model.id)
+    drifted, features = _drifted(session, model.id, size)
+    coverage = _values(_history(session, model.id, "label_coverage", size, COVERAGE_POINTS))
+    current = max(list_versions(session, model.id), key=lambda v: v.last_event_time, default=None)
+    row = ModelRow(
+        name=model.name,
+        state=model_state(model, open_incidents, evaluated, size, now),
+        headline=headline(model, open_incidents, main, evaluated, size, now),
+        main=main,
+        sparkline=tuple(point.value for point in history),
+        drifted=drifted,
+        features=features,
+        predictions_per_day=_per_day(session, model, size),
+        label_coverage=sum(coverage) / len(coverage) if coverage else None,
+        last_event_time=model.watermark,
+        last_received_at=model.last_received_at,
+        version=current.name if current else None,
+        window=timedelta(seconds=size),
+        open_incidents=len(open_incidents),
+    )
+    return ModelReading(row, tuple(sizes), tuple(metrics))
+
+
+def _history(
+    session: Session, model_id: int, metric: str, size: int, limit: int = SPARKLINE_POINTS
+) -> list[SeriesPoint]:
+    return [to_point(row, size) for row in last_points(session, model_id, metric, size, limit)]
+
+
+def _values(points: Sequence[SeriesPoint]) -> list[float]:
+    return [point.value for point in points if point.value is not None]
+
+
+def _evaluated(session: Session, model_id: int) -> bool:
+    """Whether anything but the silence of the model was judged: that it talks doesn't say that it is well."""
+    latest = latest_evaluations(session, model_id)
+    judged = [latest[m.id] for m in list_monitors(session, model_id) if m.id in latest and m.metric != "silence"]
+    return any(evaluation.verdict in ("ok", "breach") for evaluation in judged)
+
+
+def _drifted(session: Session, model_id: int, size: int) -> tuple[int | None, int | None]:
+    """How many features the last judged window flagged, of how many."""
+    for _, evaluation in read_evaluations(session, model_id, metric="drift", size=size, segment="all", limit=10):
+        if evaluation.verdict in ("ok", "breach"):
+            verdicts = column_verdicts(evaluation.evidence)
+            return sum(bool(verdict.get("breach")) for verdict in verdicts.values()), len(verdicts)
+    return None, None
+
+
+def _per_day(session: Session, model: Model, size: int) -> float | None:
+    """Predictions per day over the last seven days of data, or over all of it where it spans less."""
+    windows = max(1, round(timedelta(days=7) / timedelta(seconds=size)))
+    counts = _values(_history(session, model.id, "predictions", size, windows))
+    if not counts:
+        return None
+    return sum(counts) / (len(counts) * size / 86400)

@@ -1,0 +1,65 @@
+"""The index of prediction ids: the first owner stays the owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectors.prediction_ids import MEMORY, PredictionIds
+
+
+@pytest.fixture
+def ids(tmp_path: Path) -> Iterator[PredictionIds]:
+    opened = PredictionIds(tmp_path / "ids.sqlite", "c")
+    yield opened
+    opened.close()
+
+
+def test_claiming_again_decides_the_same(ids: PredictionIds, now: datetime) -> None:
+    claims = [("a", 1, now), ("a", 1, now), ("b", 1, now), ("a", 2, now), ("c", 2, now)]
+    assert ids.claim("m", claims[:3], now) == [True, False, True]
+    assert ids.claim("m", claims, now) == [True, False, True, False, True]
+    assert ids.claim("m", claims, now) == [True, False, True, False, True]
+    assert ids.claim("m", [], now) == []
+
+
+def test_event_times_are_those_of_the_first_owner(ids: PredictionIds, now: datetime) -> None:
+    ids.claim("m", [("a", 1, now), ("a", 2, now + timedelta(1))], now)
+    assert ids.moments("m", ["a", "unknown"]) == [now]
+    assert ids.moments("other", ["a"]) == []
+
+
+def test_old_ids_are_forgotten(ids: PredictionIds, now: datetime) -> None:
+    ids.claim("m", [("old", 1, now)], now)
+    ids.claim("m", [("new", 2, now)], now + timedelta(days=1))
+    ids.forget_old(now + MEMORY + timedelta(hours=1))
+    assert ids.moments("m", ["old"]) == []
+    assert ids.moments("m", ["new"]) == [now]
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(st.lists(st.sampled_from("abcdef"), max_size=6), max_size=6), data=st.data())
+def test_however_the_passes_are_cut_and_repeated_every_id_is_owned_exactly_once(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], data: st.DataObject
+) -> None:
+    now = datetime.fromisoformat("2026-03-04T12:00:00+00:00")
+    ids = PredictionIds(tmp_path_factory.mktemp("ids") / "ids.sqlite", "c")
+    claims = [(each, number, now) for number, row in enumerate(rows, start=1) for each in row]
+    owned: list[str] = []
+    done = 0
+    while done < len(rows):
+        through = data.draw(st.integers(done + 1, len(rows)))
+        pending = [claim for claim in claims if done < claim[1]]
+        abandoned = data.draw(st.integers(done, len(rows)))  # a pass that was killed after it had claimed
+        ids.claim("m", [claim for claim in pending if claim[1] <= abandoned], now)
+        now_pending = [claim for claim in pending if claim[1] <= through]
+        kept = ids.claim("m", now_pending, now)
+        owned += [each for (each, _, _), own in zip(now_pending, kept, strict=True) if own]
+        done = through
+    assert sorted(owned) == sorted({each for each, _, _ in claims})
+    ids.close()
