@@ -25,6 +25,7 @@ class Seen:
     serving: str = ""
     versions: list[str] = field(default_factory=list)
     first_incident: float | None = None
+    retraining: bool = False
 
 
 class Observer:
@@ -71,13 +72,17 @@ class Observer:
                 raise
 
     def _look_at_endpoint(self) -> None:
-        serving = self._endpoint.get("/versions").raise_for_status().json()["active"]
+        answer = self._endpoint.get("/versions").raise_for_status().json()
+        serving, running = answer["active"], answer["retraining"].endswith("running")
+        if running and not self.seen.retraining:
+            self._say("the endpoint's own pipeline retrains; the replay holds its breath")
         if serving != self.seen.serving:
             before, self.seen.serving = self.seen.serving, serving
             self.seen.versions.append(serving)
             if before:
                 self._say(f"[blue]version {serving} serves[/blue] (before: {before})")
             self._on_version(serving)
+        self.seen.retraining = running
 
     def _look_at_incidents(self) -> None:
         for incident in self._api.get("/v1/incidents", params={"limit": 1000}).raise_for_status().json():
@@ -100,8 +105,8 @@ class Observer:
         for run in self._api.get(f"/v1/incidents/{incident_id}").raise_for_status().json()["runs"]:
             known = self.seen.runs.get(run["id"])
             if (known is None or known["state"] != run["state"]) and run["state"] != "pending":
-                colour = {"done": "green", "failed": "red"}.get(run["state"], "yellow")
-                self._say(f"[{colour}]{run['kind']} {run['state']}[/{colour}]: {run['reason']}")
+                colour = {"done": "green", "failed": "red", "blocked": "dim"}.get(run["state"], "yellow")
+                self._say(f"[{colour}]{run['kind']} {run['state']}: {run['reason']}[/{colour}]")
             self.seen.runs[run["id"]] = run
 
     def _look_at_messages(self) -> None:

@@ -18,6 +18,7 @@ _LABEL_PACE = timedelta(hours=3)
 # The pipeline sets the pace: so many windows may wait to be evaluated, and so many predictions to be stored.
 _MOST_WINDOWS, _MOST_PREDICTIONS = 3, 2500
 _LONGEST_PAUSE = 5.0
+_LONGEST_HOLD = 60.0
 
 
 @dataclass(slots=True)
@@ -32,12 +33,16 @@ class Counts:
 
 @dataclass(slots=True)
 class Replay:
-    """Sends requests and labels. `lag` answers how many windows wait and how many predictions are stored."""
+    """Sends requests and labels. `lag` answers how many windows wait and how many predictions are stored.
+
+    While `is_held` the replay stands still: a retraining of hours takes seconds here, and should not take weeks there.
+    """
 
     endpoint: httpx.Client
     collector: httpx.Client
     shift: timedelta
     lag: Callable[[], tuple[int, int]]
+    is_held: Callable[[], bool]
     counts: Counts = field(default_factory=Counts)
     _labels: list[tuple[datetime, str, int]] = field(default_factory=list)
     _labels_sent: datetime | None = None
@@ -50,6 +55,7 @@ class Replay:
             if day is not None and moment.date() != day.date():
                 self._keep_pace()
             day = moment
+            self._hold()
             self._send(request, moment)
             self._send_labels(moment)
             each(request, self.counts)
@@ -84,6 +90,11 @@ class Replay:
             batch = due[start : start + _LABELS_AT_ONCE]
             self.collector.post("/v1/labels", json=batch).raise_for_status()
             self.counts.labels += len(batch)
+
+    def _hold(self) -> None:
+        give_up = time.monotonic() + _LONGEST_HOLD
+        while self.is_held() and time.monotonic() < give_up:
+            time.sleep(0.05)
 
     def _keep_pace(self) -> None:
         give_up = time.monotonic() + _LONGEST_PAUSE

@@ -98,7 +98,13 @@ class Story:
         )
         observer.look()
         observer.start()
-        replay = Replay(serving, self._client(stage.collector, keys.ingest), stage.shift, lambda: _lag(api))
+        replay = Replay(
+            serving,
+            self._client(stage.collector, keys.ingest),
+            stage.shift,
+            lambda: _lag(api),
+            lambda: observer.seen.retraining,
+        )
         self._replay(replay, flights, serving, stage)
         self._wait_until_told(replay, observer, api, receiver)
         observer.stop()

@@ -37,6 +37,8 @@ class DuckDbEngine:
             return sql.empty_window(request)
         with self._rows(request.predictions, request.labels) as (connection, present):
             connection.execute(sql.create_window(request.start, request.end))
+            if not _row(connection.execute("SELECT count(*) FROM w"))[0]:
+                return sql.empty_window(request)
             answer = _row(connection.execute(sql.profile_query(request, present)))
             versions = connection.execute(sql.VERSIONS).fetchall()
             latency = connection.execute(sql.LATENCY).fetchall()

@@ -42,7 +42,8 @@ _JOINED = """(SELECT w.prediction, w.prediction_value, w.score, l.label, l.label
   USING (prediction_id) WHERE w.prediction IS NOT NULL)"""
 LABEL_COUNTS = f"SELECT (SELECT count(*) FROM {_JOINED}), (SELECT count(*) FROM w WHERE prediction IS NOT NULL)"
 CONFUSION = f"SELECT label, prediction, count(*) FROM {_JOINED} GROUP BY ALL"
-SCORES = f"""SELECT floor(score * {SCORE_BINS_PER_UNIT})::BIGINT AS bucket, count_if(label <> $1), count_if(label = $1)
+SCORES = f"""SELECT floor(score * {SCORE_BINS_PER_UNIT})::BIGINT AS bucket,
+  count(*) FILTER (WHERE label <> $1), count(*) FILTER (WHERE label = $1)
   FROM {_JOINED} WHERE isfinite(score) GROUP BY 1"""
 ERRORS = f"""SELECT count(*), coalesce(sum(e), 0), coalesce(sum(abs(e)), 0), coalesce(sum(e * e), 0)
   FROM (SELECT prediction_value - label_value AS e FROM {_JOINED}) WHERE e IS NOT NULL"""
@@ -50,7 +51,7 @@ ERRORS = f"""SELECT count(*), coalesce(sum(e), 0), coalesce(sum(abs(e)), 0), coa
 CLASSES = """SELECT DISTINCT c FROM (SELECT prediction AS c FROM w UNION ALL
   SELECT label FROM labels WHERE prediction_id IN (SELECT prediction_id FROM w)) WHERE c IS NOT NULL LIMIT 1000"""
 TASK_EVIDENCE = """SELECT count(prediction), count(prediction_value),
-  coalesce(count_if(prediction_value = floor(prediction_value)), 0), count(score) + count(scores)
+  count(*) FILTER (WHERE prediction_value = floor(prediction_value)), count(score) + count(scores)
   FROM w WHERE prediction IS NOT NULL"""
 
 
@@ -84,8 +85,8 @@ def profile_query(request: ProfileRequest, present: frozenset[str]) -> str:
     parts = [
         "count(*)",
         "coalesce(sum(1 / coalesce(sampling_fraction, 1)), 0)",
-        "count_if(status_code >= 400 AND status_code < 500)",
-        "count_if(status_code >= 500 OR (error IS NOT NULL AND coalesce(status_code, 0) < 400))",
+        "count(*) FILTER (WHERE status_code >= 400 AND status_code < 500)",
+        "count(*) FILTER (WHERE status_code >= 500 OR (error IS NOT NULL AND coalesce(status_code, 0) < 400))",
         "max(latency_ms)",
     ]
     for _, bins, expression in profiled_columns(request, present):
@@ -117,11 +118,11 @@ def _column_parts(bins: Bins, expression: str) -> list[str]:
         edges = ", ".join(f"{edge!r}::DOUBLE" for edge in bins.edges)
         counts = f"histogram({finite}, [{edges}])" if bins.edges else f"MAP {{'inf': count({finite})}}"
         moments = [f"min({finite})", f"max({finite})", f"avg({finite})", f"var_pop({finite})"]
-        missing = f"count_if({expression} IS NULL OR isnan({expression}))"
-        return [counts, missing, f"count_if(isinf({expression}))", *moments]
+        missing = f"count(*) FILTER (WHERE {expression} IS NULL OR isnan({expression}))"
+        return [counts, missing, f"count(*) FILTER (WHERE isinf({expression}))", *moments]
     categories = ", ".join(literal(category) for category in bins.categories)
     known = f"histogram_exact({expression}, [{categories}]::VARCHAR[])" if categories else "MAP {}"
-    return [known, f"count_if({expression} IS NULL)", f"count({expression})"]
+    return [known, f"count(*) FILTER (WHERE {expression} IS NULL)", f"count({expression})"]
 
 
 def read_profile(
@@ -135,8 +136,6 @@ def read_profile(
 ) -> WindowProfile:
     """The window's profile from the answers to the queries above."""
     rows, weight, client_errors, server_errors, slowest = answer[:5]
-    if not rows:
-        return empty_window(request)
     columns: dict[str, ColumnProfile] = {}
     prediction: ColumnProfile | None = None
     at = 5
