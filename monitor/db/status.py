@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from monitor.db.models import (
     Evaluation,
     Incident,
+    IncidentEvent,
     MetricPoint,
     Model,
     Monitor,
@@ -51,6 +52,12 @@ def count_stored(session: Session) -> tuple[int, int]:
     """Predictions and labels that are in the lake, over all models."""
     predictions, labels = session.execute(select(func.sum(Model.predictions), func.sum(Model.labels))).one()
     return int(predictions or 0), int(labels or 0)
+
+
+def count_changes_waiting(session: Session) -> int:
+    """Changes of incidents that have not been fanned out to channels and responses yet."""
+    statement = select(func.count()).select_from(IncidentEvent).where(IncidentEvent.dispatched_at.is_(None))
+    return session.scalar(statement) or 0
 
 
 def count_by_state(session: Session) -> dict[str, dict[str, int]]:

@@ -31,9 +31,18 @@ class Counts:
     labels: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far Kedge is behind: windows to evaluate, messages and responses to send; `stored` counts predictions."""
+
+    windows: int
+    alerts: int
+    stored: int
+
+
 @dataclass(slots=True)
 class Replay:
-    """Sends requests and labels. `lag` answers how many windows wait and how many predictions are stored.
+    """Sends requests and labels, at the pace of the pipeline: at the end of each day it waits until Kedge keeps up.
 
     While `is_held` the replay stands still: a retraining of hours takes seconds here, and should not take weeks there.
     """
@@ -41,7 +50,7 @@ class Replay:
     endpoint: httpx.Client
     collector: httpx.Client
     shift: timedelta
-    lag: Callable[[], tuple[int, int]]
+    lag: Callable[[], Lag]
     is_held: Callable[[], bool]
     counts: Counts = field(default_factory=Counts)
     _labels: list[tuple[datetime, str, int]] = field(default_factory=list)
@@ -99,7 +108,8 @@ class Replay:
     def _keep_pace(self) -> None:
         give_up = time.monotonic() + _LONGEST_PAUSE
         while time.monotonic() < give_up:
-            waiting, stored = self.lag()
-            if waiting <= _MOST_WINDOWS and self.counts.predictions - stored <= _MOST_PREDICTIONS:
+            lag = self.lag()
+            unstored = self.counts.predictions - lag.stored
+            if lag.windows <= _MOST_WINDOWS and unstored <= _MOST_PREDICTIONS and not lag.alerts:
                 return
             time.sleep(0.05)

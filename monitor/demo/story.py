@@ -22,7 +22,7 @@ from monitor.demo.endpoint import MODEL
 from monitor.demo.flights import Departures, between, departures, load_flights
 from monitor.demo.observe import Observer
 from monitor.demo.receiver import Receiver
-from monitor.demo.replay import Counts, Replay
+from monitor.demo.replay import Counts, Lag, Replay
 from monitor.demo.stage import REPLAY_START, Endpoint, Stage, set_stage, train_models, write_settings
 from monitor.demo.summary import Summary, missing, summarise
 from monitor.demo.training import ITERATIONS, baseline_path
@@ -183,6 +183,8 @@ def _status(api: httpx.Client) -> dict[str, Any]:
     return status
 
 
-def _lag(api: httpx.Client) -> tuple[int, int]:
+def _lag(api: httpx.Client) -> Lag:
     status = _status(api)
-    return status["windows_waiting"], status["predictions_stored"]
+    runs, messages = status["responses"], status["notifications"]
+    alerts = status["changes_waiting"] + messages.get("pending", 0) + runs.get("pending", 0) + runs.get("running", 0)
+    return Lag(status["windows_waiting"], alerts, status["predictions_stored"])

@@ -45,8 +45,8 @@ def default_rules(
         return rules
     drift = {"kind": "calibrated", "method": "jensenshannon", "smallest": smallest_drift, "rate": 0.01}
     rules += [
-        MonitorRule("feature_drift", "drift", window, drift, 3, 4, 3, min_rows=min_rows),
-        MonitorRule("prediction_drift", "prediction_drift", window, drift, 3, 4, 2, min_rows=min_rows),
+        MonitorRule("feature_drift", "drift", window, drift, 3, 4, 4, min_rows=min_rows),
+        MonitorRule("prediction_drift", "prediction_drift", window, drift, 3, 4, 4, min_rows=min_rows),
     ]
     metric = primary_metric(task, scored)
     if metric is not None:

@@ -18,6 +18,7 @@ class Status:
     windows_evaluated: int
     windows_waiting: int
     evaluations: int
+    changes_waiting: int
     incidents: dict[str, int]
     notifications: dict[str, int]
     responses: dict[str, int]
@@ -37,6 +38,7 @@ def status(db: Database) -> Status:
             evaluated,
             waiting,
             counts.count_evaluations(session),
+            counts.count_changes_waiting(session),
             by_state["incidents"],
             by_state["notifications"],
             by_state["responses"],
