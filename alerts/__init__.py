@@ -4,18 +4,16 @@ A worker calls `dispatch`, `deliver` and `respond` every tick; any number of wor
 """
 
 from alerts.channels.base import Channel, Receipt
-from alerts.channels.registry import CHANNELS, build_channels
+from alerts.channels.registry import build_channels
 from alerts.delivery import DeliveryReport, deliver
 from alerts.errors import ChannelError
 from alerts.fanout import DispatchReport, dispatch
 from alerts.messages import Message
 from alerts.responding import ResponseReport, respond
 from alerts.responses.base import ResponsePlan, ResponseReceipt, ResponseTarget
-from alerts.responses.registry import TARGETS, Response, build_responses
+from alerts.responses.registry import Response, build_responses
 
 __all__ = [
-    "CHANNELS",
-    "TARGETS",
     "Channel",
     "ChannelError",
     "DeliveryReport",

@@ -9,6 +9,8 @@ from typing import Any, TypeVar, get_type_hints
 from monitor.config import resolve_secret
 from monitor.errors import ConfigError
 
+_LONGEST_NAME = 100
+
 Options = TypeVar("Options")
 
 
@@ -38,3 +40,10 @@ def _read(value: Any, expected: type, where: str) -> Any:
     if isinstance(value, bool) is (expected is bool) and isinstance(value, expected):
         return value
     raise ConfigError(f"{where} is a {type(value).__name__}; accepted: {expected.__name__}")
+
+
+def check_name(noun: str, name: str) -> str:
+    """How messages call a configured plug-in, as in `channel 'oncall'`. Raises ConfigError for an unusable name."""
+    if not 1 <= len(name) <= _LONGEST_NAME:
+        raise ConfigError(f"{noun} name {name[:50]!r}… has {len(name)} characters; accepted: 1 to {_LONGEST_NAME}")
+    return f"{noun} {name!r}"

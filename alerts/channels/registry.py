@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from alerts.channels.base import Channel
-from alerts.options import read_options
+from alerts.options import check_name, read_options
 from alerts.outgoing import Outgoing
-from alerts.plugins import Family, check_name
 from monitor.config import ChannelSettings, OutgoingSettings
-
-CHANNELS: Final = Family(
-    noun="channel kind",
-    group="kedge.channels",
-    built_in={
-        "slack": "alerts.channels.slack:SlackChannel",
-        "webhook": "alerts.channels.webhook:WebhookChannel",
-    },
-)
+from monitor.plugins import CHANNELS
 
 
 def build_channels(channels: Mapping[str, ChannelSettings], outgoing: OutgoingSettings) -> dict[str, Channel]:

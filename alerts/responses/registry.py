@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from alerts.options import read_options
+from alerts.options import check_name, read_options
 from alerts.outgoing import Outgoing
-from alerts.plugins import Family, check_name
 from alerts.responses.base import ResponseTarget
 from monitor.config import OutgoingSettings, ResponseSettings
-
-TARGETS: Final = Family(
-    noun="response target",
-    group="kedge.responses",
-    built_in={
-        "mlflow_alias": "alerts.responses.mlflow_alias:MlflowAlias",
-        "webhook": "alerts.responses.webhook:WebhookTarget",
-    },
-)
+from monitor.plugins import RESPONSE_TARGETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +27,5 @@ def build_responses(responses: Mapping[str, ResponseSettings], outgoing: Outgoin
 
 def build_response(name: str, settings: ResponseSettings, outgoing: Outgoing) -> Response:
     where = check_name("response", name)
-    kind = TARGETS.load(settings.target)
+    kind = RESPONSE_TARGETS.load(settings.target)
     return Response(settings, kind(read_options(kind.Options, settings.options, where), outgoing))

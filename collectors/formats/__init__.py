@@ -7,7 +7,6 @@ from collectors.formats.registry import (
     find_format,
     format_names,
     format_of_media_type,
-    register,
     sniff_format,
 )
 
@@ -18,6 +17,5 @@ __all__ = [
     "find_format",
     "format_names",
     "format_of_media_type",
-    "register",
     "sniff_format",
 ]

@@ -113,12 +113,13 @@ def counts_with_missing(profile: ColumnProfile) -> np.ndarray[tuple[int, ...], n
 
 def _correct(verdicts: Sequence[ColumnVerdict], rate: float) -> list[ColumnVerdict]:
     adjusted = false_discovery({v.name: v.p_value for v in verdicts if v.p_value is not None})
-    return [
-        msgspec.structs.replace(v, p_value=adjusted[v.name], breach=v.breach and adjusted[v.name] <= rate)
-        if v.p_value is not None
-        else v
-        for v in verdicts
-    ]
+    return [_with_correction(v, adjusted[v.name], rate) if v.p_value is not None else v for v in verdicts]
+
+
+def _with_correction(verdict: ColumnVerdict, p_value: float, rate: float) -> ColumnVerdict:
+    breach = verdict.breach and p_value <= rate
+    why = verdict.why if breach or not verdict.breach else f"{verdict.why}; no more than the baseline itself varies"
+    return msgspec.structs.replace(verdict, p_value=p_value, breach=breach, why=why)
 
 
 def false_discovery(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.errors import ConfigError
+from monitor.plugins import DRIFT_METHODS
 
 Counts = NDArray[np.float64]
 
@@ -36,8 +35,5 @@ class DriftMethod:
 
 def get_method(name: str) -> DriftMethod:
     """The drift method of this name. Raises ConfigError naming the methods there are."""
-    found = {entry.name: entry for entry in entry_points(group="kedge.drift_methods")}
-    if name not in found:
-        raise ConfigError(f"drift method {name!r} is not known; accepted: {', '.join(sorted(found))}")
-    method: DriftMethod = found[name].load()
+    method: DriftMethod = DRIFT_METHODS.load(name)
     return method

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import entry_points
 from typing import Protocol
 
 import pyarrow as pa
 
 from monitor.baselines import Bins
-from monitor.errors import ConfigError
+from monitor.plugins import ENGINES
 from monitor.profiles import WindowProfile
 from monitor.schemas import Feature, Task
 
@@ -82,8 +81,5 @@ class Engine(Protocol):
 
 def get_engine(name: str = "duckdb") -> Engine:
     """A new engine of this name. Raises ConfigError naming the engines there are."""
-    found = {entry.name: entry for entry in entry_points(group="kedge.engines")}
-    if name not in found:
-        raise ConfigError(f"engine {name!r} is not known; accepted: {', '.join(sorted(found))}")
-    engine: Engine = found[name].load()()
+    engine: Engine = ENGINES.load(name)()
     return engine

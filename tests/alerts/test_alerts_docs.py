@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import tomllib
 from datetime import UTC, datetime
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from alerts import CHANNELS, TARGETS, build_channels, build_responses
+from alerts import build_channels, build_responses
 from alerts.backoff import MESSAGES, RESPONSES
 from alerts.channels.registry import build_channel
 from alerts.outgoing import Outgoing
 from alerts.responses.selection import DEFAULT_METRICS
 from alerts.signing import Signer
 from monitor.config import ChannelSettings, Settings
+from monitor.plugins import CHANNELS, RESPONSE_TARGETS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -56,15 +58,16 @@ def test_the_receiver_of_the_page_verifies_and_drops_repeats() -> None:
 def test_the_channel_of_the_page_works(monkeypatch: pytest.MonkeyPatch, outgoing: Outgoing, receiver: Any) -> None:
     names: dict[str, Any] = {}
     exec(blocks("python")[1], names)
-    monkeypatch.setitem(CHANNELS.built_in, "pager", f"{__name__}:Pager")  # type: ignore[arg-type]
-    monkeypatch.setattr("alerts.plugins.import_module", lambda module: type("Module", (), names))
+    pager_point = EntryPoint("pager", "their.package:Pager", "kedge.channels")
+    monkeypatch.setattr("monitor.plugins.entry_points", lambda group: [pager_point])
+    monkeypatch.setattr(EntryPoint, "load", lambda self: names["Pager"])
     pager = build_channel("pager", ChannelSettings(kind="pager", url=receiver.url), outgoing)
     assert pager.send(type("Message", (), {"title": "AUC below baseline"})()).text == "HTTP 200"
     assert receiver.requests[0].body == b"AUC below baseline"
 
 
 def test_every_plug_in_and_default_is_on_the_page() -> None:
-    assert all(f"**{name}**" in PAGE for name in (*CHANNELS.names(), *TARGETS.names()))
+    assert all(f"**{name}**" in PAGE for name in (*CHANNELS.names(), *RESPONSE_TARGETS.names()))
     words = " ".join(PAGE.split())
     assert all(", ".join(metrics) in words for metrics in DEFAULT_METRICS.values())
     assert f"after {MESSAGES.attempts} attempts" in words

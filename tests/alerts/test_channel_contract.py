@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pytest
 
-from alerts import CHANNELS, TARGETS, Channel, ChannelError, Message, Receipt, ResponsePlan
+from alerts import Channel, ChannelError, Message, Receipt, ResponsePlan
 from alerts.channels.registry import build_channel, build_channels
 from alerts.outgoing import Outgoing
 from alerts.responses.registry import build_responses
 from monitor.config import ChannelSettings, OutgoingSettings, ResponseSettings
 from monitor.errors import ConfigError
+from monitor.plugins import CHANNELS, RESPONSE_TARGETS
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PATH = "/services/T0KEN-in-path"
@@ -73,7 +74,7 @@ PLAN = ResponsePlan(
 
 def test_every_registered_channel_and_target_is_under_contract() -> None:
     assert CHANNELS.names() == sorted(OPTIONS)
-    assert TARGETS.names() == sorted(TARGET_OPTIONS)
+    assert RESPONSE_TARGETS.names() == sorted(TARGET_OPTIONS)
 
 
 @pytest.fixture(params=sorted(OPTIONS))
@@ -178,9 +179,11 @@ def test_another_package_may_add_a_channel_but_not_replace_one(
     monkeypatch: pytest.MonkeyPatch, outgoing: Outgoing
 ) -> None:
     here = f"{__name__}:Printer"
-    points = [EntryPoint("printer", here, "kedge.channels"), EntryPoint("slack", here, "kedge.channels")]
-    monkeypatch.setattr("alerts.plugins.entry_points", lambda group: points)
-    monkeypatch.setattr(EntryPoint, "load", lambda self: Printer)
+    theirs = [EntryPoint("printer", here, "kedge.channels"), EntryPoint("slack", here, "kedge.channels")]
+    points = [*entry_points(group="kedge.channels"), *theirs]
+    load = EntryPoint.load
+    monkeypatch.setattr("monitor.plugins.entry_points", lambda group: points)
+    monkeypatch.setattr(EntryPoint, "load", lambda self: Printer if self.value == here else load(self))
     assert CHANNELS.names() == ["printer", "slack", "webhook"]
     printer = build_channel("paper", ChannelSettings(kind="printer", tray=2), outgoing)
     assert printer.send(MESSAGE) == Receipt("tray 2")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from importlib.metadata import entry_points
 
 import numpy as np
 import pytest
@@ -13,8 +12,9 @@ from scipy.spatial.distance import jensenshannon as scipy_jensenshannon
 
 from monitor.drift import DriftMethod, get_method
 from monitor.errors import ConfigError
+from monitor.plugins import DRIFT_METHODS
 
-METHODS = sorted(entry.name for entry in entry_points(group="kedge.drift_methods"))
+METHODS = DRIFT_METHODS.names()
 counts = st.lists(st.integers(0, 1000), min_size=4, max_size=4).filter(sum).map(lambda c: np.array(c, dtype=float))
 
 

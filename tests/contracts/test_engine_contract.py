@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from monitor.baselines import CategoryBins, NumericBins
 from monitor.engines import Engine, ProfileRequest, RowSource, get_engine
 from monitor.errors import ConfigError
 from monitor.lake import Kind, Lake, labels_table, predictions_table
+from monitor.plugins import ENGINES
 from monitor.profiles import CategoricalProfile, LatencySketch, NumericProfile
 from monitor.records import LabelRecord, PredictionRecord
 from monitor.schemas import Feature, FeatureKind, Task, learn
@@ -22,7 +22,7 @@ START = datetime(2026, 3, 4, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(params=[entry.name for entry in entry_points(group="kedge.engines")])
+@pytest.fixture(params=ENGINES.names())
 def engine(request: pytest.FixtureRequest) -> Engine:
     return get_engine(request.param)
 
