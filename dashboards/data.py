@@ -37,6 +37,15 @@ def collector_address() -> str:
     return f"http://{settings.host}:{settings.port}"
 
 
+def needs_key(listening_on: str | None) -> bool:
+    return queries.needs_key(listening_on)
+
+
+def may_read(key: str) -> bool:
+    """Not cached: a key that was revoked opens nothing any more."""
+    return queries.may_read(database(), key)
+
+
 @st.cache_resource(show_spinner=False)
 def database() -> queries.Database:
     return queries.open_database(load_settings().control_url)

@@ -29,6 +29,7 @@ from monitor.queries.metrics import MetricInfo, describe, format_value
 from monitor.queries.models import BaselineInfo, Deployment, ModelSummary, VersionInfo, model_summary
 from monitor.queries.overview import ModelRow, overview
 from monitor.queries.series import SeriesPoint, series
+from monitor.queries.sign_in import may_read, needs_key
 from monitor.queries.states import State, describe_bounds, describe_point, format_duration
 
 __all__ = [
@@ -64,8 +65,10 @@ __all__ = [
     "format_value",
     "incident_detail",
     "incidents",
+    "may_read",
     "model_summary",
     "monitors",
+    "needs_key",
     "open_database",
     "overview",
     "series",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data
@@ -50,9 +51,22 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         return app.run()
 
     monkeypatch.setattr(data, "now", lambda: NOW)
+    _listen_on("127.0.0.1", monkeypatch)
     _forget()
     yield open_it
     _forget()
+
+
+@pytest.fixture
+def exposed(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """As `open_page`, on a dashboard that other machines can reach."""
+    _listen_on("0.0.0.0", monkeypatch)
+    return open_page
+
+
+def _listen_on(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    option = config.get_option
+    monkeypatch.setattr(st, "get_option", lambda name: address if name == "server.address" else option(name))
 
 
 def _forget() -> None:
