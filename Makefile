@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo up test test-slow check format bench bench-demo bench-drift bench-ingest clean
+.PHONY: help install demo up test test-slow check docs format bench bench-demo bench-drift bench-ingest clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ check: $(VENV)/.installed-dev ## lint, types, import rules, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/docs
+
+docs: $(VENV)/.installed-dev ## write docs/reference anew from the code
+	$(BIN)/python -m docs.generate
 
 format: $(VENV)/.installed-dev ## apply the house format
 	$(BIN)/ruff format .

@@ -32,6 +32,10 @@ _LARGE = 2**20
 """Bodies from here on are decoded in a thread, so that short requests don't wait behind them."""
 
 
+# Media types that say nothing of the body: none at all, and what `curl -d` sends by itself.
+_UNTOLD = ("", "application/x-www-form-urlencoded", "application/octet-stream")
+
+
 def routes(collector: Collector, access: KeyRing, clock: Callable[[], datetime]) -> list[Route]:
     """The routes of one collector, for a Starlette or FastAPI application."""
     return [
@@ -137,7 +141,7 @@ def _check_names(request: Request) -> None:
 
 def _format(content_type: str | None, body: bytes) -> LogFormat:
     media_type = (content_type or "").partition(";")[0].strip().lower()
-    if not media_type:
+    if media_type in _UNTOLD:
         return sniff_format(body[:4096]) or find_format("json")
     found = format_of_media_type(media_type)
     if found is None:

@@ -38,11 +38,12 @@ KNOWN = {
         MetricInfo("latency_p50", "Latency p50", "ms", "high", "Half of the calls were faster."),
         MetricInfo("latency_p95", "Latency p95", "ms", "high", "95 % of the calls were faster."),
         MetricInfo("latency_p99", "Latency p99", "ms", "high", "99 % of the calls were faster."),
+        MetricInfo("labels", "Labels", bad="low", help="Predictions whose label has come."),
         MetricInfo("label_coverage", "Label coverage", "%", "low", "Share of predictions whose label is known."),
         MetricInfo("prediction_drift", "Prediction drift", help="Distance of the predictions from the baseline's."),
         MetricInfo("drift", "Drift", help="Jensen-Shannon distance from the baseline: 0 the same, 0.833 disjoint."),
         MetricInfo("missing_rate", "Missing", "%", "high", "Share of rows without a value."),
-        MetricInfo("type_errors", "Type errors", help="Rows whose value is not of the feature's kind."),
+        MetricInfo("type_errors", "Type errors", "%", "high", help="Share of rows whose value is not of the feature's kind."),
         MetricInfo("silence", "Silence", "s", "high", "How long no prediction has arrived."),
     )
 }
@@ -74,7 +75,7 @@ def format_value(metric: str, value: float | None) -> str:
 
 
 def _number(metric: str, value: float) -> str:
-    if metric in ("predictions", "type_errors") or abs(value) >= 100:
+    if metric in ("predictions", "labels") or abs(value) >= 100:
         return f"{value:,.0f}"
     if metric in ("auc", "f1", "drift", "prediction_drift"):
         return f"{value:.2f}"

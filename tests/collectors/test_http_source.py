@@ -315,3 +315,11 @@ def test_a_body_somewhat_over_the_limit_gets_its_answer_over_a_real_socket(rig: 
     answer = httpx.post(f"{served}/v1/predictions", content=b" " * 3 * 2**20, headers=JSON)
     assert answer.status_code == 413
     assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("media_type", ["application/x-www-form-urlencoded", "application/octet-stream"])
+def test_a_media_type_that_says_nothing_leaves_the_format_to_the_body(http: Client, media_type: str) -> None:
+    """`curl -d` names a form whatever it sends."""
+    content = b'{"model": "churn", "features": {"age": 41}, "prediction": 1}'
+    answer = http.post("/v1/predictions", content=content, headers={"content-type": media_type})
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)

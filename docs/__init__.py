@@ -1,0 +1,1 @@
+"""The documentation. `python -m docs.generate` writes the pages of docs/reference from the code."""
