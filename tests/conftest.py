@@ -9,11 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 
 from monitor.db.database import Database
 
 os.environ["DO_NOT_TRACK"] = "1"
+
+# The same examples in every run, and no deadline: the machine that runs the tests may be busy.
+settings.register_profile("kedge", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kedge")
 
 
 @pytest.fixture

@@ -227,3 +227,14 @@ def test_a_sample_gives_bins_task_and_positive_class(engine: Engine, stored) -> 
 def test_an_unknown_engine_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="duckdb"):
         get_engine("fortran")
+
+
+def test_rows_for_a_report_are_bounded_named_as_the_features_and_always_the_same(engine: Engine, stored) -> None:  # type: ignore[no-untyped-def]
+    predictions, _, features, records = stored
+    every = engine.rows(predictions, START, START + 2 * HOUR, features, 10_000)
+    assert every.num_rows == len(records)
+    assert set(every.column_names) == {"age", "plan", "vip", "prediction", "score"}
+    some = engine.rows(predictions, START, START + 2 * HOUR, features, 7)
+    assert some.num_rows == 7
+    assert some.equals(engine.rows(predictions, START, START + 2 * HOUR, features, 7))
+    assert engine.rows(RowSource(), START, START + HOUR, features, 7).num_rows == 0
