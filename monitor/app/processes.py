@@ -18,9 +18,14 @@ import httpx
 
 from monitor.errors import Unavailable
 
+# `python -m` looks for modules in the working directory first: a user's own folder named `monitor` would be run.
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+
 _LONGEST_PAUSE = 30.0
+# A child that ran this long was well: its next end is a new trouble, not the old one again.
+_STEADY_SECONDS = 60.0
 _START_SECONDS = 60.0
-_STOP_SECONDS = 20.0
+_STOP_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -32,6 +37,7 @@ class Child:
     ready_url: str | None = None
     process: subprocess.Popen[bytes] | None = None
     failures: int = 0
+    started_at: float = 0.0
     restart_at: float = 0.0
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -47,12 +53,17 @@ class Supervisor:
         self._logs = logs
         self._say = say
 
-    def start(self) -> None:
-        """Start every child and wait until it answers. Raises Unavailable, with the log's end, when one does not."""
+    def start(self, stop: threading.Event | None = None) -> None:
+        """Start every child and wait until it answers, or until `stop` is set.
+
+        Raises Unavailable, with the log's end, when a child does not answer.
+        """
+        stop = stop or threading.Event()
         self._logs.mkdir(parents=True, exist_ok=True)
         for child in self.children:
-            self._spawn(child)
-            self._wait_ready(child)
+            if not stop.is_set():
+                self._spawn(child)
+                self._wait_ready(child, stop)
 
     def watch(self, stop: threading.Event) -> None:
         """Restart whatever dies until `stop` is set."""
@@ -76,20 +87,21 @@ class Supervisor:
                 child.process.wait()
 
     def _spawn(self, child: Child) -> None:
+        child.started_at = time.monotonic()
         with (self._logs / f"{child.name}.log").open("ab") as log:
             child.process = subprocess.Popen(
                 [sys.executable, "-m", "monitor.cli.main", *child.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **child.environment},
+                env={**os.environ, **SAFE_PATH, **child.environment},
                 start_new_session=True,
                 preexec_fn=end_with_parent,
             )
 
-    def _wait_ready(self, child: Child) -> None:
+    def _wait_ready(self, child: Child, stop: threading.Event) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while child.ready_url is not None:
+        while child.ready_url is not None and not stop.is_set():
             assert child.process is not None
             if child.process.poll() is not None:
                 raise Unavailable(f"{child.name} ended while it started:\n{self._tail(child)}")
@@ -100,12 +112,14 @@ class Supervisor:
                 pass
             if time.monotonic() > deadline:
                 raise Unavailable(f"{child.name} did not answer within {_START_SECONDS:.0f} s:\n{self._tail(child)}")
-            time.sleep(0.05)
+            stop.wait(0.05)
 
     def _revive(self, child: Child) -> None:
         if child.process is None or child.process.poll() is None:
             return
         if child.restart_at == 0.0:
+            if time.monotonic() - child.started_at > _STEADY_SECONDS:
+                child.failures = 0
             pause = min(2.0**child.failures, _LONGEST_PAUSE)
             child.failures += 1
             child.restart_at = time.monotonic() + pause

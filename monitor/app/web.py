@@ -6,8 +6,10 @@ import threading
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, make_asgi_app
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 from collectors.collector import Collector
 from collectors.flusher import Flusher
@@ -17,6 +19,7 @@ from collectors.sources.http import routes
 from collectors.sources.openapi import openapi_paths
 from monitor.access import KeyRing
 from monitor.api import create_api
+from monitor.api.dependencies import Reader
 from monitor.app.stores import clock, open_database
 from monitor.config import Settings
 from monitor.lake import Lake
@@ -35,7 +38,7 @@ class Web:
         keys = KeyRing(self.db)
         self.app: FastAPI = create_api(self.db, keys, clock)
         self.app.router.routes[:0] = routes(collector, keys, clock)
-        self.app.mount("/metrics", make_asgi_app(registry))
+        _expose(self.app, registry)
         _describe(self.app, openapi_paths())
         self._flusher = Flusher(self.inbox, Lake(settings.lake_root), self.db, settings.collector, metrics)
         self._stop = threading.Event()
@@ -72,6 +75,15 @@ def run_collector(settings: Settings) -> None:
         server.run()
     finally:
         web.stop()
+
+
+def _expose(app: FastAPI, registry: CollectorRegistry) -> None:
+    """The collector's counters at /metrics. They tell how busy a business is, so they are read like everything else."""
+
+    @app.get("/metrics", tags=["status"], summary="Counters as Prometheus text", response_class=PlainTextResponse)
+    def read_metrics(request: Request, _caller: Reader) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), media_type=content_type)
 
 
 def _describe(app: FastAPI, paths: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import typer
 from monitor.app.files import baseline_from_file
 from monitor.app.stores import clock, open_database, open_stores
 from monitor.cli.output import JsonFlag, err, out, print_json, print_rows
-from monitor.config import load_settings
+from monitor.cli.settings import read_settings
 from monitor.db import baseline_store, catalog
 
 app = typer.Typer(no_args_is_help=True, help="Baselines: the frozen reference a model's windows are compared with.")
@@ -34,10 +34,12 @@ def create(
 
         kedge baseline create --model churn --from validation.parquet
     """
-    stores = open_stores(load_settings())
+    stores = open_stores(read_settings())
     made, records = baseline_from_file(stores, model, name or source.stem, source, format_name, clock())
     if records.refused:
         err.print(f"{records.refused} rows were left out; the first: {records.reason}", markup=False)
+    if made.start == made.end:
+        err.print("the rows have no event_time, so nothing is known of how they vary from day to day", markup=False)
     if as_json:
         print_json({"model": model, "baseline": made.name, "rows": made.rows, "labels": len(records.labels)})
     else:
@@ -49,7 +51,7 @@ def create(
 @app.command("list")
 def list_baselines(model: ModelName, as_json: JsonFlag = False) -> None:
     """The model's baselines; one is active."""
-    with open_database(load_settings()).reading() as session:
+    with open_database(read_settings()).reading() as session:
         found = catalog.find_model(session, model)
         rows = [
             {"name": b.name, "active": b.active, "origin": b.origin, "rows": b.rows, "from": b.start, "to": b.end}

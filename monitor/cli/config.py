@@ -9,7 +9,8 @@ import typer
 from pydantic import BaseModel
 
 from monitor.cli.output import JsonFlag, print_rows
-from monitor.config import Settings, load_settings
+from monitor.cli.settings import read_settings
+from monitor.config import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Settings: see the ones in force and what each means.")
 
@@ -20,7 +21,7 @@ _SECRET_WORDS = ("secret", "password", "token", "key")
 @app.command("show")
 def show(as_json: JsonFlag = False) -> None:
     """Every setting with its value, where that came from, and what it means. Secrets are masked."""
-    settings = load_settings()
+    settings = read_settings()
     defaults = {name: value for name, value, _ in _flatten(Settings.model_construct(), "")}
     rows = [
         {

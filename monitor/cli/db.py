@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from monitor.app.stores import using_database
 from monitor.cli.output import FINDING, JsonFlag, out, print_json
-from monitor.config import load_settings
-from monitor.db.database import Database
+from monitor.cli.settings import read_settings
 
 app = typer.Typer(no_args_is_help=True, help="The control database: bring it up to date, see where it is.")
 
@@ -14,17 +14,18 @@ app = typer.Typer(no_args_is_help=True, help="The control database: bring it up 
 @app.command("upgrade")
 def upgrade() -> None:
     """Bring the tables up to date. Every Kedge process does this at its start, so this is for doing it beforehand."""
-    database = Database(load_settings().control_url)
-    before, _ = database.revision()
-    database.upgrade()
-    after, _ = database.revision()
+    with using_database(read_settings()) as database:
+        before, _ = database.revision()
+        database.upgrade()
+        after, _ = database.revision()
     out.print(f"at {after} already" if before == after else f"upgraded from {before or 'nothing'} to {after}")
 
 
 @app.command("current")
 def current(as_json: JsonFlag = False) -> None:
     """The revision the tables are at, and the newest one. Status 1 when they differ."""
-    at, newest = Database(load_settings().control_url).revision()
+    with using_database(read_settings()) as database:
+        at, newest = database.revision()
     if as_json:
         print_json({"current": at, "newest": newest})
     else:

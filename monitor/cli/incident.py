@@ -10,11 +10,15 @@ import typer
 
 from monitor import queries
 from monitor.app.stores import clock, open_database
-from monitor.cli.output import FINDING, JsonFlag, out, print_json, print_rows
-from monitor.config import load_settings
+from monitor.cli.output import FINDING, LARGEST_ID, JsonFlag, out, print_json, print_rows
+from monitor.cli.settings import read_settings
 from monitor.db import incidents as store
 
 app = typer.Typer(no_args_is_help=True, help="What is wrong: list incidents, show one, take one on.")
+
+IncidentId = Annotated[
+    int, typer.Argument(min=1, max=LARGEST_ID, help="Its number, as `kedge incident list` shows it.")
+]
 
 
 @app.command("list")
@@ -25,7 +29,7 @@ def list_incidents(
 ) -> None:
     """Open incidents, the latest first. Status 1 when there is one, so that scripts can ask."""
     states = None if everything else ["open", "acknowledged"]
-    rows = queries.incidents(open_database(load_settings()), model, states)
+    rows = queries.incidents(open_database(read_settings()), model, states)
     if as_json:
         print_json([dataclasses.asdict(row) for row in rows])
     else:
@@ -38,9 +42,9 @@ def list_incidents(
 
 
 @app.command("show")
-def show_incident(incident_id: int, as_json: JsonFlag = False) -> None:
+def show_incident(incident_id: IncidentId, as_json: JsonFlag = False) -> None:
     """One incident: evidence, timeline, messages and responses."""
-    detail = queries.incident_detail(open_database(load_settings()), incident_id)
+    detail = queries.incident_detail(open_database(read_settings()), incident_id)
     if as_json:
         print_json(dataclasses.asdict(detail))
         return
@@ -55,11 +59,11 @@ def show_incident(incident_id: int, as_json: JsonFlag = False) -> None:
 
 @app.command("ack")
 def acknowledge(
-    incident_id: int,
+    incident_id: IncidentId,
     by: Annotated[str, typer.Option(help="Who looks after it; your login name otherwise.")] = "",
 ) -> None:
     """Say that you look after an incident."""
     who = by or getpass.getuser()
-    with open_database(load_settings()).session() as session:
-        store.acknowledge_incident(session, incident_id, who, clock())
-    out.print(f"incident {incident_id} is acknowledged by {who}", markup=False)
+    with open_database(read_settings()).session() as session:
+        incident = store.acknowledge_incident(session, incident_id, who, clock())
+    out.print(f"incident {incident_id} is acknowledged by {incident.acknowledged_by}", markup=False)

@@ -14,7 +14,7 @@ from collectors.inbox import Inbox
 from monitor.app.files import choose_format, flush_inbox, ingest_file, read_file
 from monitor.app.stores import clock, open_stores
 from monitor.cli.output import FINDING, JsonFlag, err, out, print_json
-from monitor.config import load_settings
+from monitor.cli.settings import read_settings
 from monitor.lake import Kind
 from monitor.records import check_model_name
 
@@ -39,7 +39,7 @@ def ingest(
     """
     if model is not None:
         check_model_name(model)
-    stores = open_stores(load_settings())
+    stores = open_stores(read_settings())
     body = sys.stdin.buffer.read() if file == "-" else read_file(Path(file))
     log_format = choose_format(body, format_name, file)
     kind = Kind.LABELS if labels else Kind.PREDICTIONS
@@ -49,7 +49,7 @@ def ingest(
     accepted = refused = 0
     reason = ""
     try:
-        with Progress(console=err, transient=True, disable=as_json) as progress:
+        with Progress(console=err, transient=True, disable=as_json or not err.is_terminal) as progress:
             bar = progress.add_task(f"reading {log_format.name}", total=None)
             for taken in ingest_file(stores, inbox, request, body, log_format):
                 accepted, refused = accepted + taken.accepted, refused + taken.refused

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from monitor.app.stores import clock, open_database
-from monitor.cli.output import JsonFlag, out, print_json, print_rows
-from monitor.config import load_settings
+from monitor.cli.output import LARGEST_ID, JsonFlag, out, print_json, print_rows
+from monitor.cli.settings import read_settings
 from monitor.db import audit, keys
 from monitor.db.keys import Role
 
@@ -24,7 +24,7 @@ def create(
 ) -> None:
     """Make a key and print it."""
     now = clock()
-    with open_database(load_settings()).session() as session:
+    with open_database(read_settings()).session() as session:
         key = keys.create_key(session, name or f"{role} key", role, now)
         audit.record_action(session, now, getpass.getuser(), "key.created", name or f"{role} key", role=role.value)
     if as_json:
@@ -36,7 +36,7 @@ def create(
 @app.command("list")
 def list_keys(as_json: JsonFlag = False) -> None:
     """Every key's name, role and beginning."""
-    with open_database(load_settings()).reading() as session:
+    with open_database(read_settings()).reading() as session:
         rows = [
             {
                 "id": key.id,
@@ -52,10 +52,12 @@ def list_keys(as_json: JsonFlag = False) -> None:
 
 
 @app.command("revoke")
-def revoke(key_id: int) -> None:
+def revoke(
+    key_id: Annotated[int, typer.Argument(min=1, max=LARGEST_ID, help="Its number, as `kedge key list` shows it.")],
+) -> None:
     """End a key; collectors notice within seconds."""
     now = clock()
-    with open_database(load_settings()).session() as session:
+    with open_database(read_settings()).session() as session:
         keys.revoke_key(session, key_id, now)
         audit.record_action(session, now, getpass.getuser(), "key.revoked", f"key {key_id}")
     out.print(f"key {key_id} is revoked")

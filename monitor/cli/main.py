@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import baseline, config, db, demo, incident, ingest, key, model, processes
+from monitor.cli import baseline, config, db, demo, incident, ingest, key, model, processes, report
 from monitor.cli.output import UNAVAILABLE, USAGE, fail
 from monitor.errors import KedgeError, Unavailable
 
@@ -46,6 +46,7 @@ def options(
 demo.register(app)
 processes.register(app)
 ingest.register(app)
+report.register(app)
 app.add_typer(model.app, name="model")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(incident.app, name="incident")

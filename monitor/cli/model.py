@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Annotated
 
 import typer
 
 from monitor import queries
 from monitor.app.stores import clock, open_database
 from monitor.cli.output import FINDING, JsonFlag, out, print_json, print_rows
-from monitor.config import load_settings
+from monitor.cli.settings import read_settings
 
 app = typer.Typer(no_args_is_help=True, help="What is watched: list the models, show one.")
 
@@ -17,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="What is watched: list the models, 
 @app.command("list")
 def list_models(as_json: JsonFlag = False) -> None:
     """Every model, worst first."""
-    rows = queries.overview(open_database(load_settings()), clock())
+    rows = queries.overview(open_database(read_settings()), clock())
     if as_json:
         print_json([dataclasses.asdict(row) for row in rows])
         return
@@ -36,9 +37,9 @@ def list_models(as_json: JsonFlag = False) -> None:
 
 
 @app.command("show")
-def show_model(name: str, as_json: JsonFlag = False) -> None:
+def show_model(name: Annotated[str, typer.Argument(help="The model's name.")], as_json: JsonFlag = False) -> None:
     """One model: what it predicts, its versions, its schema, its baseline. Status 1 while an incident is open."""
-    database = open_database(load_settings())
+    database = open_database(read_settings())
     summary = queries.model_summary(database, name, clock())
     is_broken = bool(queries.incidents(database, name, ["open", "acknowledged"]))
     if as_json:

@@ -13,6 +13,11 @@ from rich.text import Text
 
 # 0 is fine; these are what else a command's exit status can mean.
 FINDING, USAGE, UNAVAILABLE = 1, 2, 3
+LARGEST_ID = 2**63 - 1
+"""Both kinds of control database number their rows up to here."""
+
+# What is piped into grep must not be broken into lines of 80.
+_PIPE_WIDTH = 10_000
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -20,8 +25,8 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a 
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON; times in ISO 8601, durations in seconds."""
-    typer.echo(msgspec.json.encode(value, enc_hook=_encode).decode())
+    """One line of JSON; times and durations in ISO 8601."""
+    typer.echo(msgspec.json.encode(value, enc_hook=str).decode())
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], empty: str, as_json: bool) -> None:
@@ -37,7 +42,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], empty: str, as_json: bool) -> 
         table.add_column(name.replace("_", " "))
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
-    out.print(table)
+    (out if out.is_terminal else Console(width=_PIPE_WIDTH)).print(table)
 
 
 def fail(message: str, code: int = USAGE) -> NoReturn:
@@ -57,9 +62,3 @@ def _cell(value: Any) -> str:
             return f"{value:%Y-%m-%d %H:%M:%S}"
         case _:
             return str(value)
-
-
-def _encode(value: Any) -> Any:
-    if hasattr(value, "total_seconds"):
-        return value.total_seconds()
-    return str(value)

@@ -18,13 +18,15 @@ from monitor.app.stores import clock, open_database
 from monitor.app.web import run_collector
 from monitor.app.worker import run_worker
 from monitor.cli.output import err, out
-from monitor.config import Settings, load_settings
+from monitor.cli.settings import read_settings
+from monitor.config import Settings
 
 DataDir = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Folder for everything Kedge keeps; .kedge otherwise.")
 ]
 Port = Annotated[int | None, typer.Option("--port", help="Port of the collector and its API; 8600 otherwise.")]
 DashboardPort = Annotated[int | None, typer.Option("--dashboard-port", help="Port of the dashboard; 8601 otherwise.")]
+PagesPort = Annotated[int | None, typer.Option("--port", help="Port of the dashboard; 8601 otherwise.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; this machine only otherwise.")]
 
 
@@ -35,7 +37,16 @@ def register(app: typer.Typer) -> None:
     app.command("dashboard")(dashboard)
 
 
-def up(data: DataDir = None, port: Port = None, dashboard_port: DashboardPort = None, host: Host = None) -> None:
+def up(
+    data: DataDir = None,
+    port: Port = None,
+    dashboard_port: DashboardPort = None,
+    host: Host = None,
+    with_dashboard: Annotated[
+        bool,
+        typer.Option("--dashboard/--no-dashboard", help="Run the dashboard as well, or leave it out."),
+    ] = True,
+) -> None:
     """Run collector, worker and dashboard on this machine, until Ctrl-C.
 
     Nothing needs to be configured. The first start prints an ingest key and an admin key, once; then send predictions:
@@ -44,9 +55,10 @@ def up(data: DataDir = None, port: Port = None, dashboard_port: DashboardPort = 
 
              -d '{"model": "churn", "features": {"age": 41}, "prediction": 1, "score": 0.8}'
     """
-    settings = load_settings(data_dir=data, port=port, dashboard_port=dashboard_port, host=host)
+    settings = read_settings(data_dir=data, port=port, dashboard_port=dashboard_port, host=host)
     check_port(settings.host, settings.port, "the collector", "--port")
-    check_port(settings.host, settings.dashboard_port, "the dashboard", "--dashboard-port")
+    if with_dashboard:
+        check_port(settings.host, settings.dashboard_port, "the dashboard", "--dashboard-port")
     database = open_database(settings)
     made = make_first_keys(database, clock())
     database.close()
@@ -55,11 +67,14 @@ def up(data: DataDir = None, port: Port = None, dashboard_port: DashboardPort = 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    supervisor = build_supervisor(settings)
+    supervisor = build_supervisor(settings, with_dashboard)
     try:
-        supervisor.start()
+        supervisor.start(stop)
+        if stop.is_set():
+            return
         out.print(f"Send predictions to  {collector_url(settings)}/v1/predictions")
-        out.print(f"See them at          {dashboard_url(settings)}")
+        if with_dashboard:
+            out.print(f"See them at          {dashboard_url(settings)}")
         out.print(f"API and its docs     {collector_url(settings)}/docs")
         out.print("Ctrl-C ends it.")
         supervisor.watch(stop)
@@ -69,23 +84,26 @@ def up(data: DataDir = None, port: Port = None, dashboard_port: DashboardPort = 
 
 def collect(data: DataDir = None, port: Port = None, host: Host = None) -> None:
     """Run the collector and the API alone."""
-    run_collector(load_settings(data_dir=data, port=port, host=host))
+    settings = read_settings(data_dir=data, port=port, host=host)
+    check_port(settings.host, settings.port, "the collector", "--port")
+    run_collector(settings)
 
 
 def work(data: DataDir = None) -> None:
     """Run the scheduled jobs alone: evaluate windows, send messages, run responses. Any number of workers may run."""
-    run_worker(load_settings(data_dir=data))
+    run_worker(read_settings(data_dir=data))
 
 
-def dashboard(data: DataDir = None, port: Port = None, host: Host = None) -> None:
+def dashboard(data: DataDir = None, port: PagesPort = None, host: Host = None) -> None:
     """Run the dashboard alone."""
-    settings = load_settings(data_dir=data, dashboard_port=port, host=host)
+    settings = read_settings(data_dir=data, dashboard_port=port, host=host)
+    check_port(settings.host, settings.dashboard_port, "the dashboard", "--port")
     open_database(settings).close()
     command = launch.command(settings.dashboard_port, settings.host)
     os.execvpe(command[0], command, launch.environment(os.environ, settings.control_url))
 
 
-def build_supervisor(settings: Settings) -> Supervisor:
+def build_supervisor(settings: Settings, with_dashboard: bool = True) -> Supervisor:
     """The three processes with the settings this one has; they read the same file and environment."""
     environment = {
         "KEDGE_DATA_DIR": str(settings.data_dir.absolute()),
@@ -97,8 +115,10 @@ def build_supervisor(settings: Settings) -> Supervisor:
     children = [
         Child("collector", ["collect"], f"{collector_url(settings)}/healthz", environment=environment),
         Child("worker", ["work"], environment=environment),
-        Child("dashboard", ["dashboard"], f"{dashboard_url(settings)}/_stcore/health", environment=environment),
     ]
+    if with_dashboard:
+        ready_url = f"{dashboard_url(settings)}/_stcore/health"
+        children.append(Child("dashboard", ["dashboard"], ready_url, environment=environment))
     return Supervisor(children, settings.data_dir / "logs", lambda text: err.print(text, markup=False))
 
 

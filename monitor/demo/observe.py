@@ -51,9 +51,16 @@ class Observer:
         self._thread.start()
 
     def stop(self) -> None:
+        """End the polling with a last look. Raises what ended it earlier, if something did."""
+        self.close()
+        if self.failure is not None:
+            raise self.failure
+        self.look()
+
+    def close(self) -> None:
+        """End the polling."""
         self._stop.set()
         self._thread.join()
-        self.look()
 
     def look(self) -> None:
         """Ask everybody once."""
@@ -69,7 +76,7 @@ class Observer:
                 continue  # a busy moment; the next look will tell
             except Exception as error:
                 self.failure = error
-                raise
+                return
 
     def _look_at_endpoint(self) -> None:
         answer = self._endpoint.get("/versions").raise_for_status().json()

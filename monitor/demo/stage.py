@@ -10,19 +10,20 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 
-from monitor.app.processes import end_with_parent, free_port
+from monitor.app.processes import SAFE_PATH, end_with_parent, free_port
 from monitor.errors import ConfigError, Unavailable
 
 MARK = ".kedge-demo"
 REPLAY_START = datetime(2013, 4, 1, tzinfo=UTC)
 _START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
 
 _SETTINGS = """\
 # Written by `kedge demo`. The same file would configure your own Kedge.
@@ -121,51 +122,64 @@ def write_settings(stage: Stage, receiver_url: str) -> None:
     stage.config.write_text(_SETTINGS.format(receiver=receiver_url, endpoint=stage.endpoint, dashboard=stage.dashboard))
 
 
-class Endpoint:
-    """The model's serving process."""
+class Helper:
+    """A process of the demo that Kedge doesn't run; it writes to NAME.log and ends when the demo does."""
 
-    def __init__(self, stage: Stage, api_key: str, iterations: int) -> None:
-        self._stage = stage
-        command = [sys.executable, "-m", "monitor.demo.endpoint", "--port", str(stage.endpoint_port)]
-        command += ["--models", str(stage.models), "--collector", stage.collector, "--iterations", str(iterations)]
-        environment = {**os.environ, **stage.environment(), "KEDGE_API_KEY": api_key}
-        with (stage.folder / "endpoint.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
+    def __init__(self, stage: Stage, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.log = stage.folder / f"{name}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", f"monitor.demo.{name}", "--models", str(stage.models), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env={**os.environ, **SAFE_PATH, **stage.environment(), **environment},
                 start_new_session=True,
                 preexec_fn=end_with_parent,
             )
 
+    def failed(self, what: str) -> Unavailable:
+        """What to raise: the log's last line is the reason."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return Unavailable(f"{what}: {lines[-1] if lines else 'it said nothing'} (all of it: {self.log})")
+
+    def stop(self) -> None:
+        """End it in its own time, so that it hands over what it holds."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Training(Helper):
+    """Versions 1 and 2, and version 1's baseline; in a process of its own, so that its memory is given back."""
+
+    def __init__(self, stage: Stage, iterations: int) -> None:
+        super().__init__(stage, "training", ["--iterations", str(iterations)], {})
+
+    def wait(self) -> None:
+        if self.process.wait() != 0:
+            raise self.failed("training the demo's model failed")
+
+
+class Endpoint(Helper):
+    """The model's serving process."""
+
+    def __init__(self, stage: Stage, api_key: str, iterations: int) -> None:
+        self._url = f"{stage.endpoint}/healthz"
+        arguments = ["--port", str(stage.endpoint_port), "--collector", stage.collector]
+        arguments += ["--iterations", str(iterations)]
+        super().__init__(stage, "endpoint", arguments, {"KEDGE_API_KEY": api_key})
+
     def wait_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                httpx.get(f"{self._stage.endpoint}/healthz", timeout=2, trust_env=False).raise_for_status()
+                httpx.get(self._url, timeout=2, trust_env=False).raise_for_status()
                 return
             except httpx.HTTPError:
                 time.sleep(0.05)
-        raise Unavailable(f"the demo's endpoint did not start; see {self._stage.folder / 'endpoint.log'}")
-
-    def stop(self) -> None:
-        """End it in its own time, so that it hands over its last log records."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
-
-def train_models(stage: Stage, iterations: int, environment: Mapping[str, str]) -> None:
-    """Versions 1 and 2, and version 1's baseline, in a process of its own: its memory is given back."""
-    command = [sys.executable, "-m", "monitor.demo.training", "--models", str(stage.models)]
-    done = subprocess.run(
-        [*command, "--iterations", str(iterations)], env={**os.environ, **environment}, capture_output=True, check=False
-    )
-    if done.returncode != 0:
-        raise Unavailable(f"training the demo's model failed: {done.stderr.decode(errors='replace')[-2000:]}")
+        raise self.failed("the demo's endpoint did not start")

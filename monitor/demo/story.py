@@ -23,7 +23,7 @@ from monitor.demo.flights import Departures, between, departures, load_flights
 from monitor.demo.observe import Observer
 from monitor.demo.receiver import Receiver
 from monitor.demo.replay import Counts, Lag, Replay
-from monitor.demo.stage import REPLAY_START, Endpoint, Stage, set_stage, train_models, write_settings
+from monitor.demo.stage import REPLAY_START, Endpoint, Stage, Training, set_stage, write_settings
 from monitor.demo.summary import Summary, missing, summarise
 from monitor.demo.training import ITERATIONS, baseline_path
 from monitor.errors import Unavailable
@@ -79,14 +79,14 @@ class Story:
         stage = set_stage(options.folder, options.port, options.dashboard_port, end, clock())
         set_environment(stage.environment())
         self._say("training version 1 on three of every four weeks of January to March 2013")
-        training = threading.Thread(target=self._train, args=(stage,))
-        training.start()
+        training = Training(stage, options.iterations)
+        self._closing.callback(training.stop)
         receiver = self._closing.enter_context(Receiver(stage.hook_secret))
         write_settings(stage, receiver.url)
         settings = load_settings(data_dir=stage.folder, port=stage.port, dashboard_port=stage.dashboard_port)
         stores, keys = self._start_kedge(settings)
         flights = between(load_flights(), REPLAY_START, end)
-        training.join()
+        training.wait()
         self._freeze_baseline(stores, stage, "1")
         endpoint = Endpoint(stage, keys.ingest, options.iterations)
         self._closing.callback(endpoint.stop)
@@ -98,6 +98,7 @@ class Story:
         )
         observer.look()
         observer.start()
+        self._closing.callback(observer.close)
         replay = Replay(
             serving,
             self._client(stage.collector, keys.ingest),
@@ -116,9 +117,6 @@ class Story:
             started,
             time.monotonic(),
         )
-
-    def _train(self, stage: Stage) -> None:
-        train_models(stage, self._options.iterations, stage.environment())
 
     def _start_kedge(self, settings: Settings) -> tuple[Stores, FirstKeys]:
         stores = open_stores(settings)

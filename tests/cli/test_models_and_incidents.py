@@ -1,0 +1,102 @@
+"""`kedge model` and `kedge incident` on sixty days of history."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+
+import pytest
+
+from monitor.app.stores import open_database
+from monitor.config import load_settings
+from tests.dashboards.seeding import seed
+
+from .conftest import Kedge
+
+
+@pytest.fixture
+def seeded(kedge: Kedge) -> Kedge:
+    database = open_database(load_settings())
+    seed(database, datetime.now(UTC))
+    database.close()
+    return kedge
+
+
+def test_models_are_listed_worst_first(seeded: Kedge) -> None:
+    rows = seeded("model", "list", "--json").json
+    assert [(row["name"], row["state"]) for row in rows[:2]] == [("churn", "critical"), ("flight-delay", "warning")]
+    assert rows[0]["window"] == "PT3600S"
+    table = seeded("model", "list")
+    assert table.status == 0
+    assert table.out.index("churn") < table.out.index("flight-delay") < table.out.index("fraud-score")
+
+
+def test_a_model_is_shown_and_its_open_incident_is_the_status(seeded: Kedge) -> None:
+    outcome = seeded("model", "show", "flight-delay")
+    assert outcome.status == 1
+    assert "baseline first two weeks" in outcome.out
+    assert "temp" in outcome.out
+    assert seeded("model", "show", "flight-delay", "--json").json["task"] == "binary"
+    assert seeded("model", "show", "fraud-score").status == 0
+
+
+def test_a_model_without_anything_is_shown_all_the_same(seeded: Kedge) -> None:
+    outcome = seeded("model", "show", "recommender")
+    assert outcome.status == 0
+    assert "no baseline yet" in outcome.out
+    assert "no version has served yet" in outcome.err
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_unknown_model_is_status_2_and_names_the_known_ones(seeded: Kedge, options: list[str]) -> None:
+    outcome = seeded("model", "show", "nope", *options)
+    assert outcome.status == 2
+    assert outcome.error.startswith("model 'nope' does not exist; known: churn, flight-delay")
+
+
+def test_open_incidents_are_listed_and_are_the_status(seeded: Kedge) -> None:
+    outcome = seeded("incident", "list", "--json")
+    assert outcome.status == 1
+    assert [(row["id"], row["state"]) for row in outcome.json] == [(3, "open"), (2, "acknowledged")]
+    assert [row["id"] for row in seeded("incident", "list", "--all", "--json").json] == [3, 2, 1]
+    assert "AUC below baseline" in seeded("incident", "list").out
+
+
+def test_where_nothing_is_wrong_the_status_is_0(seeded: Kedge) -> None:
+    outcome = seeded("incident", "list", "--model", "fraud-score")
+    assert (outcome.status, outcome.out, outcome.err) == (0, "", "nothing is wrong\n")
+    assert seeded("incident", "list", "--model", "fraud-score", "--json").json == []
+
+
+def test_an_incident_is_shown_with_its_timeline_messages_and_responses(seeded: Kedge) -> None:
+    outcome = seeded("incident", "show", 1)
+    assert outcome.status == 0
+    for said in ("AUC 0.51, expected at least 0.66", "Looking into version 2", "pager", "cooldown", "rollback"):
+        assert said in outcome.out
+    assert seeded("incident", "show", 1, "--json").json["evidence"]["value"] == 0.51
+
+
+def test_an_incident_is_acknowledged_under_a_name(seeded: Kedge, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert seeded("incident", "ack", 3, "--by", "mira").out == "incident 3 is acknowledged by mira\n"
+    assert seeded("incident", "show", 3, "--json").json["row"]["acknowledged_by"] == "mira"
+    again = seeded("incident", "ack", 3, "--by", "jo")
+    assert (again.status, again.out) == (0, "incident 3 is acknowledged by mira\n")  # who was first
+
+
+def test_without_a_name_it_is_the_login_name(seeded: Kedge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: "sam")
+    assert seeded("incident", "ack", 3).out == "incident 3 is acknowledged by sam\n"
+
+
+def test_a_resolved_or_unknown_incident_can_not_be_acknowledged(seeded: Kedge) -> None:
+    resolved, unknown = seeded("incident", "ack", 1), seeded("incident", "ack", 999)
+    assert (resolved.status, unknown.status) == (2, 2)
+    assert resolved.error == "incident 1 is resolved; only open incidents can be acknowledged"
+    assert unknown.error == seeded("incident", "show", 999).error == "incident 999 does not exist"
+
+
+def test_an_empty_kedge_says_how_to_begin(kedge: Kedge) -> None:
+    outcome = kedge("model", "list")
+    assert outcome.status == 0
+    assert "no model yet: send predictions to the collector, or run `kedge ingest FILE --model NAME`" in outcome.err
+    assert kedge("incident", "list").status == 0
