@@ -9,15 +9,15 @@ from fastapi import APIRouter, Query
 from monitor import queries
 from monitor.api.dependencies import Db, Moment, Now, Reader, Text, WindowSize
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(prefix="/v1", tags=["models"])
 
 
-@router.get("", summary="Every model, worst first")
+@router.get("/models", summary="Every model, worst first")
 def list_models(db: Db, now: Now, _caller: Reader) -> list[queries.ModelRow]:
     return queries.overview(db, now)
 
 
-# Model names may hold slashes, so the parts that follow a name come first in the path.
+# Model names may hold slashes, so a name is the last part of its path.
 @router.get("/metrics/{name:path}", summary="Values of metrics over time, with the expected bounds")
 def read_metrics(
     name: Text,
@@ -42,6 +42,6 @@ def read_monitors(name: Text, db: Db, _caller: Reader) -> list[queries.MonitorRo
     return queries.monitors(db, name)
 
 
-@router.get("/{name:path}", summary="One model: versions, schema, baselines, counts")
+@router.get("/models/{name:path}", summary="One model: versions, schema, baselines, counts")
 def read_model(name: Text, db: Db, now: Now, _caller: Reader) -> queries.ModelSummary:
     return queries.model_summary(db, name, now)

@@ -30,6 +30,8 @@ def using_database(settings: Settings) -> Iterator[Database]:
     """The control database as it is; whatever its driver or the disk raises in the block becomes Unavailable."""
     database = None
     try:
+        # Predictions may be sensitive: the folder is its owner's alone, unless somebody made it beforehand.
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = Database(settings.control_url)
         yield database
     except KedgeError:

@@ -12,10 +12,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, Unavailable
 
 __all__ = ["Database", "Session", "migration_config"]
 
@@ -61,13 +61,13 @@ class Database:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One writing transaction: committed at the end of the block, rolled back if it raises."""
-        with self._sessions.begin() as session:
+        with _reachable(), self._sessions.begin() as session:
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """One read-only snapshot; it neither waits for writers nor holds them up."""
-        with self._sessions.begin() as session:
+        with _reachable(), self._sessions.begin() as session:
             session.connection(execution_options={"kedge_reading": True})
             yield session
 
@@ -88,6 +88,16 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """A store that fails for a reason of its own is Unavailable; the driver's words may hold an address, so only its
+    kind is said."""
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable(f"the control database can't be used now ({type(error.orig).__name__})") from error
 
 
 def migration_config() -> Config:

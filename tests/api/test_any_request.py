@@ -35,9 +35,9 @@ QUERIES = st.fixed_dictionaries(
 )
 PATHS = st.sampled_from(["/v1/models", "/v1/incidents", "/v1/status"]) | st.one_of(
     st.builds("/v1/models/{}".format, NAMES),
-    st.builds("/v1/models/metrics/{}".format, NAMES),
-    st.builds("/v1/models/drift/{}".format, NAMES),
-    st.builds("/v1/models/monitors/{}".format, NAMES),
+    st.builds("/v1/metrics/{}".format, NAMES),
+    st.builds("/v1/drift/{}".format, NAMES),
+    st.builds("/v1/monitors/{}".format, NAMES),
     st.builds("/v1/incidents/{}".format, st.integers() | TEXT),
 )
 

@@ -70,7 +70,7 @@ def test_a_header_that_is_no_valid_key_is_refused_even_here(api: Api, header: st
 
 def test_who_may_not_read_learns_nothing_of_names_or_parameters(api: Api) -> None:
     stranger = Api(api.web, "10.0.0.7")
-    for path in ("/v1/models/nope", "/v1/incidents/abc", "/v1/models/metrics/x", "/v1/incidents?limit=0"):
+    for path in ("/v1/models/nope", "/v1/incidents/abc", "/v1/metrics/x", "/v1/incidents?limit=0"):
         assert stranger.get(path).status_code == 401
     assert stranger.post("/v1/incidents/1/acknowledge", json={}).status_code == 401
 

@@ -20,26 +20,26 @@ READS = [
     "/v1/status",
     "/v1/models",
     "/v1/models/flight-delay",
-    "/v1/models/metrics/flight-delay?metric=auc",
-    "/v1/models/drift/flight-delay",
-    "/v1/models/monitors/flight-delay",
+    "/v1/metrics/flight-delay?metric=auc",
+    "/v1/drift/flight-delay",
+    "/v1/monitors/flight-delay",
     "/v1/incidents",
     "/v1/incidents/1",
     "/metrics",
 ]
 BAD = {
-    "/v1/models/metrics/flight-delay": "query.metric: Field required",
-    "/v1/models/metrics/flight-delay?metric=auc&from=yesterday": "query.from is 'yesterday'",
-    "/v1/models/metrics/flight-delay?metric=auc&from=2026-03-04T12:00:00": "has no zone; write it as 2026-03-04T12",
-    "/v1/models/metrics/flight-delay?metric=auc&to=0001-01-01T00:00:00%2B14:00": "accepted: years 1970 to 8999",
-    "/v1/models/metrics/flight-delay?metric=auc&window=1x": "window size '1x' is not usable; accepted: a whole number",
-    "/v1/models/metrics/flight-delay?metric=auc&window=0h": "window size '0h' is not usable",
-    "/v1/models/metrics/flight-delay?metric=auc&window=99999999999999d": "is too long",
-    "/v1/models/metrics/flight-delay?metric=%00": "query.metric.0",
-    "/v1/models/metrics/flight-delay?" + "metric=auc&" * 51: "query.metric",
-    "/v1/models/drift/flight-delay?window=1h": "query.window is '1h'",
-    "/v1/models/drift/flight-delay?window=2026-03-04": "has no zone",
-    "/v1/models/drift/flight-delay?window=9999-12-31T23:59:59.999999Z": "accepted: years 1970 to 8999",
+    "/v1/metrics/flight-delay": "query.metric: Field required",
+    "/v1/metrics/flight-delay?metric=auc&from=yesterday": "query.from is 'yesterday'",
+    "/v1/metrics/flight-delay?metric=auc&from=2026-03-04T12:00:00": "has no zone; write it as 2026-03-04T12",
+    "/v1/metrics/flight-delay?metric=auc&to=0001-01-01T00:00:00%2B14:00": "accepted: years 1970 to 8999",
+    "/v1/metrics/flight-delay?metric=auc&window=1x": "window size '1x' is not usable; accepted: a whole number",
+    "/v1/metrics/flight-delay?metric=auc&window=0h": "window size '0h' is not usable",
+    "/v1/metrics/flight-delay?metric=auc&window=99999999999999d": "is too long",
+    "/v1/metrics/flight-delay?metric=%00": "query.metric.0",
+    "/v1/metrics/flight-delay?" + "metric=auc&" * 51: "query.metric",
+    "/v1/drift/flight-delay?window=1h": "query.window is '1h'",
+    "/v1/drift/flight-delay?window=2026-03-04": "has no zone",
+    "/v1/drift/flight-delay?window=9999-12-31T23:59:59.999999Z": "accepted: years 1970 to 8999",
     "/v1/models/a%00b": "path.name",
     "/v1/incidents?state=closed": "'closed' is not known; accepted: open, acknowledged, resolved",
     "/v1/incidents?limit=0": "query.limit is '0'",
@@ -52,10 +52,10 @@ BAD = {
 ABSENT = {
     "/v1/models/nope": "model 'nope' does not exist; known: churn, flight-delay",
     "/v1/models/": "model '' does not exist",
-    "/v1/models/metrics/nope?metric=auc": "model 'nope' does not exist",
-    "/v1/models/drift/nope": "model 'nope' does not exist",
-    "/v1/models/drift/flight-delay?window=2020-01-01T00:00:00Z": "has no drift scores",
-    "/v1/models/monitors/nope": "model 'nope' does not exist",
+    "/v1/metrics/nope?metric=auc": "model 'nope' does not exist",
+    "/v1/drift/nope": "model 'nope' does not exist",
+    "/v1/drift/flight-delay?window=2020-01-01T00:00:00Z": "has no drift scores",
+    "/v1/monitors/nope": "model 'nope' does not exist",
     "/v1/incidents?model=nope": "model 'nope' does not exist",
     "/v1/incidents/999": "incident 999 does not exist",
     "/v1/nothing": "Not Found: GET /v1/nothing",
@@ -79,35 +79,35 @@ def test_one_model_is_told_whole(api: Api) -> None:
 
 
 def test_metrics_are_read_over_a_span_of_time(api: Api) -> None:
-    everything = api.get("/v1/models/metrics/flight-delay", params={"metric": ["auc", "accuracy"]}).json()
+    everything = api.get("/v1/metrics/flight-delay", params={"metric": ["auc", "accuracy"]}).json()
     assert {point["metric"] for point in everything} == {"auc", "accuracy"}
     auc = [point for point in everything if point["metric"] == "auc"]
     assert len(auc) == 60
     span = {"metric": "auc", "from": auc[30]["start"], "to": auc[37]["start"], "window": "1d"}
-    some = api.get("/v1/models/metrics/flight-delay", params=span).json()
+    some = api.get("/v1/metrics/flight-delay", params=span).json()
     assert [point["breach"] for point in some] == [False, False, True, True, True, False, False]
-    of_temp = api.get("/v1/models/metrics/flight-delay", params={"metric": "drift", "column": "temp"}).json()
+    of_temp = api.get("/v1/metrics/flight-delay", params={"metric": "drift", "column": "temp"}).json()
     assert {point["column"] for point in of_temp} == {"temp"}
 
 
 def test_a_time_in_another_zone_is_the_same_moment(api: Api) -> None:
-    first = api.get("/v1/models/metrics/flight-delay?metric=auc").json()[10]["start"]
+    first = api.get("/v1/metrics/flight-delay?metric=auc").json()[10]["start"]
     there = datetime.fromisoformat(first).astimezone(tz=datetime.strptime("+0530", "%z").tzinfo).isoformat()
-    points = api.get("/v1/models/metrics/flight-delay", params={"metric": "auc", "from": there}).json()
+    points = api.get("/v1/metrics/flight-delay", params={"metric": "auc", "from": there}).json()
     assert points[0]["start"] == first
 
 
 def test_drift_is_told_for_the_latest_window_and_for_an_earlier_one(api: Api) -> None:
-    latest = api.get("/v1/models/drift/flight-delay").json()
+    latest = api.get("/v1/drift/flight-delay").json()
     assert [row["feature"] for row in latest["rows"][:2]] == ["temp", "dewp"]
     earlier = datetime.fromisoformat(latest["window"]) - timedelta(days=30)
-    table = api.get("/v1/models/drift/flight-delay", params={"window": earlier.isoformat()}).json()
+    table = api.get("/v1/drift/flight-delay", params={"window": earlier.isoformat()}).json()
     assert datetime.fromisoformat(table["window"]) == earlier
     assert [row["feature"] for row in table["rows"] if row["status"] == "breach"] == []
 
 
 def test_monitors_come_with_their_latest_verdict(api: Api) -> None:
-    rows = {row["name"]: row for row in api.get("/v1/models/monitors/flight-delay").json()}
+    rows = {row["name"]: row for row in api.get("/v1/monitors/flight-delay").json()}
     assert set(rows) == {"auc", "error_rate", "feature_drift", "latency_p95"}
     assert rows["auc"]["latest"]["verdict"] == "ok"
 
@@ -205,9 +205,9 @@ def test_odd_model_names_are_found_under_every_path(api: Api, web: Web, name: st
     with web.db.session() as session:
         catalog.ensure_model(session, name, datetime.now(UTC))
     path = "".join(f"%{ord(letter):02X}" for letter in name) if encoded else name
-    assert api.get(f"/v1/models/metrics/{path}?metric=auc").json() == []
-    assert api.get(f"/v1/models/drift/{path}").json()["rows"] == []
-    assert api.get(f"/v1/models/monitors/{path}").json() == []
+    assert api.get(f"/v1/metrics/{path}?metric=auc").json() == []
+    assert api.get(f"/v1/drift/{path}").json()["rows"] == []
+    assert api.get(f"/v1/monitors/{path}").json() == []
     assert api.get("/v1/incidents", params={"model": name}).json() == []
     assert name in {row["name"] for row in api.get("/v1/models").json()}
     if not name.startswith("monitors/"):
@@ -251,8 +251,8 @@ def test_the_openapi_document_describes_collector_and_api(api: Api) -> None:
     document = api.get("/openapi.json").json()
     assert document["info"]["version"] == __version__
     assert set(document["paths"]) == {
-        "/v1/predictions", "/v1/labels", "/v1/status", "/v1/models", "/v1/models/{name}", "/v1/models/metrics/{name}",
-        "/v1/models/drift/{name}", "/v1/models/monitors/{name}", "/v1/incidents", "/v1/incidents/{incident_id}",
+        "/v1/predictions", "/v1/labels", "/v1/status", "/v1/models", "/v1/models/{name}", "/v1/metrics/{name}",
+        "/v1/drift/{name}", "/v1/monitors/{name}", "/v1/incidents", "/v1/incidents/{incident_id}",
         "/v1/incidents/{incident_id}/acknowledge", "/healthz", "/metrics"}  # fmt: skip
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -12,7 +12,7 @@ import pytest
 from collectors.collector import Request
 from collectors.inbox import Inbox
 from monitor.app.files import choose_format, flush_inbox, ingest_file
-from monitor.app.stores import open_stores
+from monitor.app.stores import open_database, open_stores
 from monitor.app.worker import build_jobs, compact_lake
 from monitor.config import load_settings
 from monitor.errors import ConfigError, KedgeError
@@ -95,3 +95,9 @@ def test_compaction_merges_the_small_files_of_every_model(opened: Any, tmp_path:
     assert compact_lake(stores) == 4
     assert len(stores.lake.files("churn", Kind.PREDICTIONS)) == 1
     assert status(stores.db).predictions_stored == 4
+
+
+def test_the_data_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "kedge")
+    open_database(settings).close()
+    assert (tmp_path / "kedge").stat().st_mode & 0o077 == 0

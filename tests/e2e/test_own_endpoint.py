@@ -87,7 +87,7 @@ def test_a_first_prediction_becomes_a_watched_model_and_drift_an_incident(
         assert datetime.fromisoformat(incident["since"]) == begin + (BASELINE_HOURS + USUAL_HOURS) * HOUR
         (evidence,) = api.get(f"/v1/incidents/{incident['id']}").json()["evidence"]["columns"]
         assert evidence["name"] == "age"
-        monitors = {row["name"]: row["latest"] for row in api.get(f"/v1/models/monitors/{MODEL}").json()}
+        monitors = {row["name"]: row["latest"] for row in api.get(f"/v1/monitors/{MODEL}").json()}
         assert {"error_rate", "latency_p95", "silence", "feature_drift", "prediction_drift"} <= monitors.keys()
         assert monitors["prediction_drift"]["verdict"] == monitors["error_rate"]["verdict"] == "ok"
 
