@@ -8,11 +8,18 @@ they are used, so they are never in the file, in `kedge config show` or in a log
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from monitor.errors import ConfigError
 from monitor.windows import parse_size
@@ -188,6 +195,10 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"settings are not usable: {problems}") from None
+    except SettingsError as error:
+        raise ConfigError(f"settings are not usable: {error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"settings file {str(config_file())!r} can't be read: {error}") from None
 
 
 def resolve_secret(text: str) -> str:
@@ -199,7 +210,12 @@ def resolve_secret(text: str) -> str:
         return value
     if text.startswith("file:"):
         try:
-            return Path(text[5:]).read_text().strip()
+            secret = Path(text[5:]).read_text().strip()
         except OSError as error:
             raise ConfigError(f"secret file {text[5:]!r} can't be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"secret file {text[5:]!r} can't be read: it is not UTF-8 text") from None
+        if not secret:
+            raise ConfigError(f"secret file {text[5:]!r} is empty")
+        return secret
     return text

@@ -16,6 +16,11 @@ def active_baseline(session: Session, model_id: int) -> Baseline | None:
     return session.scalar(select(Baseline).where(Baseline.model_id == model_id, Baseline.active))
 
 
+def has_baseline(session: Session, model_id: int) -> bool:
+    """Whether the model has an active baseline; unlike `active_baseline` this reads no profile."""
+    return session.scalar(select(Baseline.id).where(Baseline.model_id == model_id, Baseline.active)) is not None
+
+
 def list_baselines(session: Session, model_id: int) -> Sequence[Baseline]:
     return session.scalars(select(Baseline).where(Baseline.model_id == model_id).order_by(Baseline.id)).all()
 

@@ -34,6 +34,13 @@ def find_model(session: Session, name: str) -> Model:
     return model
 
 
+def lock_model(session: Session, model_id: int) -> Model:
+    """The model as it is now, held until the transaction ends: nobody counts its predictions or touches its windows."""
+    # Not FOR UPDATE: rows that only refer to the model (an evaluation's results) must not wait for this one, which may
+    # itself be waiting for the window they are about.
+    return session.get_one(Model, model_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
 def list_models(session: Session) -> Sequence[Model]:
     return session.scalars(select(Model).order_by(Model.name)).all()
 
@@ -79,7 +86,7 @@ def count_predictions(session: Session, model_id: int, seen: Sequence[VersionSee
     """Add to the model's and its versions' counters, and move the watermark on (never back)."""
     if not seen:
         return
-    model = session.get_one(Model, model_id, with_for_update=True)
+    model = lock_model(session, model_id)
     first, last = min(v.first for v in seen), max(v.last for v in seen)
     model.predictions += sum(v.predictions for v in seen)
     model.first_event_time = min(model.first_event_time or first, first)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from monitor.db.models import Model, Monitor, WindowState
@@ -30,22 +31,28 @@ def touch_moments(session: Session, model_id: int, moments: Iterable[datetime], 
 
 
 def touch_windows(session: Session, model_id: int, windows: Iterable[Window], now: datetime) -> None:
-    """Mark these windows as due, exactly these."""
-    for window in sorted(windows):
-        seconds = int(window.size.total_seconds())
-        bumped = session.execute(
-            update(WindowState)
-            .where(
-                WindowState.model_id == model_id,
-                WindowState.size_seconds == seconds,
-                WindowState.start == window.start,
-            )
-            .values(revision=WindowState.revision + 1, touched_at=now)
-            .returning(WindowState.id)
-        ).first()
-        if bumped is None:
-            session.add(WindowState(model_id=model_id, size_seconds=seconds, start=window.start, touched_at=now))
-            session.flush()
+    """Mark these windows as due, exactly these. Many collectors may touch one window at once."""
+    # In order, so that two writers of the same windows wait for each other and never for each other's last one.
+    rows = [
+        {
+            "model_id": model_id,
+            "size_seconds": int(window.size.total_seconds()),
+            "start": window.start,
+            "revision": 1,
+            "evaluated_revision": 0,
+            "touched_at": now,
+        }
+        for window in sorted(windows)
+    ]
+    if rows:
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        session.execute(
+            insert(WindowState).on_conflict_do_update(
+                index_elements=["model_id", "size_seconds", "start"],
+                set_={"revision": WindowState.revision + 1, "touched_at": now},
+            ),
+            rows,
+        )
 
 
 def due_windows(session: Session, now: datetime, settle: timedelta, limit: int = 100) -> Sequence[WindowState]:

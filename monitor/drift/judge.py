@@ -86,6 +86,8 @@ def _look(
     before, after = counts_with_missing(reference), counts_with_missing(current)
     if not before.sum():
         return _without_value(name, current.rows, rule.smallest, Status.UNDEFINED, "the baseline has no rows of it")
+    # Blocks that would not be judged as windows tell nothing about windows that are.
+    blocks = [block for block in blocks if block.rows >= rule.min_rows]
     medians = [block.quantile(0.5) for block in blocks if isinstance(block, NumericProfile)]
     null = build_null(before, [counts_with_missing(block) for block in blocks], medians, current.rows)
     rank = median = None

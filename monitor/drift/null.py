@@ -29,7 +29,8 @@ _GRID = 1.1
 class Null:
     """Two kinds of statistic under no drift, each as chance gives it and as the baseline's own blocks do.
 
-    `shape` is the Jensen-Shannon divergence (mean and deviation by chance; one value per block). Location by chance is
+    `shape` is the Jensen-Shannon divergence (mean and deviation by chance; one value per block, as if it had as many
+    rows as the window). Location by chance is
     the deviation of the mean rank around 1/2; over blocks it is their medians, in the column's unit, because ranks end
     at 0 and 1 while a season goes on.
     """
@@ -72,8 +73,8 @@ def build_null(reference: Counts, blocks: Sequence[Counts], medians: Sequence[fl
     usable = [block for block in blocks if block.sum()]
     if len(usable) < LEAST_BLOCKS:
         usable = []
-    shapes = tuple(float(divergence(_rest(reference, block), block)) for block in usable)
-    levels = tuple(median for median in medians if not math.isnan(median))
+    shapes = tuple(_as_if_of(n, reference, block, shape[0]) for block in usable)
+    levels = tuple(median for median in medians if math.isfinite(median))
     return Null(shape, rank if medians else None, shapes, levels if len(levels) >= LEAST_BLOCKS else ())
 
 
@@ -115,6 +116,18 @@ def _chance(counts: tuple[float, ...], n: int) -> tuple[tuple[float, float], flo
     return (float(shapes.mean()), float(shapes.std(ddof=1))), float(ranks.std(ddof=1))
 
 
+def _as_if_of(n: int, reference: Counts, block: Counts, by_chance: float) -> float:
+    """The block's divergence, had it n rows: what chance makes of its own number of rows is taken out of it.
+
+    By chance alone a divergence is proportional to 1/rows + 1/rows of the reference. Without this, one short block (a
+    baseline ends in the middle of a window) would make every distance look usual.
+    """
+    rest = _rest(reference, block)
+    size, others, whole = float(block.sum()), float(rest.sum()), float(reference.sum())
+    expected = by_chance * (1 / size + 1 / others) / (1 / n + 1 / whole)
+    return max(float(divergence(rest, block)) - expected, 0.0) + by_chance
+
+
 def _rest(reference: Counts, block: Counts) -> Counts:
     """The reference without this block, so that a block is not compared with itself."""
     rest = np.maximum(reference - block, 0.0)
@@ -135,8 +148,11 @@ def _block_tail(blocks: tuple[float, ...], value: float, *, two_sided: bool) -> 
     if not blocks:
         return 0.0
     sample = np.array(blocks)
-    deviation = float(sample.std(ddof=1)) * float(np.sqrt(1 + 1 / sample.size))
-    distance = value - float(sample.mean())
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = float(sample.std(ddof=1)) * float(np.sqrt(1 + 1 / sample.size))
+        distance = value - float(sample.mean())
+    if not math.isfinite(deviation) or math.isnan(distance):
+        return 1.0  # values too large to compute with: nothing is unusual by them
     if deviation < 1e-12:
         return float(abs(distance) < 1e-9)
     tail = float(stats.t.sf((abs(distance) if two_sided else distance) / deviation, df=sample.size - 1))

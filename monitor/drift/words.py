@@ -5,6 +5,8 @@ from __future__ import annotations
 from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
 from monitor.profiles.columns import bin_counts
 
+_LONGEST = 60
+
 
 def describe_change(reference: ColumnProfile, current: ColumnProfile) -> str:
     """The largest change of one column: missing values, unseen or shifted categories, the median, or the spread."""
@@ -44,4 +46,10 @@ def _categorical_change(reference: CategoricalProfile, current: CategoricalProfi
     names = (*reference.categories, "unseen categories")
     before, after = bin_counts(reference) / reference.n, bin_counts(current) / current.n
     most = max(range(len(names)), key=lambda i: abs(after[i] - before[i]))
-    return f"{names[most]}: {before[most]:.1%} → {after[most]:.1%}"
+    return f"{_shown(names[most])}: {before[most]:.1%} → {after[most]:.1%}"
+
+
+def _shown(name: str) -> str:
+    """A category as messages and every database can carry it: its beginning, signs that can't be printed spelt out."""
+    short = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    return short if short.isprintable() else repr(short)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from monitor.baselines import Bins, NumericBins, category_bins, numeric_bins
 from monitor.engines import sql
 from monitor.engines.engine import ProfileRequest, RowSource, Sample
 from monitor.profiles import WindowProfile
 from monitor.schemas import Feature, FeatureKind, Task
+from monitor.windows import EPOCH, Window, window_of
 
 _FEW_CLASSES = 20
+_TICK = timedelta(microseconds=1)
 
 
 class DuckDbEngine:
@@ -39,7 +42,8 @@ class DuckDbEngine:
             connection.execute(sql.create_window(request.start, request.end))
             if not _row(connection.execute("SELECT count(*) FROM w"))[0]:
                 return sql.empty_window(request)
-            answer = _row(connection.execute(sql.profile_query(request, present)))
+            queries = sql.profile_queries(request, present)
+            answer = [value for query in queries for value in _row(connection.execute(query))]
             versions = connection.execute(sql.VERSIONS).fetchall()
             latency = connection.execute(sql.LATENCY).fetchall()
             type_errors = connection.execute(sql.TYPE_ERRORS).fetchall()
@@ -63,7 +67,13 @@ class DuckDbEngine:
                 return sql.LabelledRows(counts)
 
     def sample(
-        self, predictions: RowSource, labels: RowSource, start: datetime, end: datetime, features: Mapping[str, Feature]
+        self,
+        predictions: RowSource,
+        labels: RowSource,
+        start: datetime,
+        end: datetime,
+        features: Mapping[str, Feature],
+        task: Task | None = None,
     ) -> Sample:
         if predictions.empty:
             return Sample(0, None, None, {}, None, None, None)
@@ -73,10 +83,28 @@ class DuckDbEngine:
             columns = {
                 name: self._bins(connection, feature) for name, feature in features.items() if feature.column in present
             }
-            task, positive = self._task(connection)
-            return Sample(
-                rows, _utc(first), _utc(last), columns, self._prediction_bins(connection, task), task, positive
-            )
+            found, positive = self._task(connection, task)
+            prediction = self._prediction_bins(connection, found)
+            return Sample(rows, _utc(first), _utc(last), columns, prediction, found, positive)
+
+    def windows(self, predictions: RowSource, size: timedelta) -> set[Window]:
+        if predictions.empty:
+            return set()
+        origin = window_of(EPOCH, size).start
+        with self._rows(predictions, RowSource()) as (connection, _):
+            numbers = connection.execute(sql.WINDOWS, [(origin - EPOCH) // _TICK, size // _TICK]).fetchall()
+        return {Window(origin + number * size, size) for (number,) in numbers}
+
+    def rows(
+        self, predictions: RowSource, start: datetime, end: datetime, features: Mapping[str, Feature], most: int
+    ) -> pa.Table:
+        if predictions.empty:
+            names = [*features, *(name for name in sql.ANSWERS if name not in features)]
+            return pa.table({name: pa.array([], pa.string()) for name in names})
+        with self._rows(predictions, RowSource()) as (connection, present):
+            connection.execute(sql.create_window(start, end))
+            table: pa.Table = connection.sql(sql.rows_query(features, present, most)).to_arrow_table()
+            return table
 
     def nth_event_time(self, predictions: RowSource, n: int) -> datetime | None:
         if predictions.empty:
@@ -93,20 +121,22 @@ class DuckDbEngine:
         return category_bins(_counts(connection, f"{sql.quote(feature.column)}::VARCHAR"))
 
     def _prediction_bins(self, connection: duckdb.DuckDBPyConnection, task: Task | None) -> Bins | None:
+        if task is Task.REGRESSION:
+            return numeric_bins(_numbers(connection, "prediction_value"))
         scores = _numbers(connection, "score")
         if scores.size:
             return numeric_bins(scores)
-        if task is Task.REGRESSION:
-            return numeric_bins(_numbers(connection, "prediction_value"))
         counts = _counts(connection, "prediction")
         return category_bins(counts) if counts else None
 
-    def _task(self, connection: duckdb.DuckDBPyConnection) -> tuple[Task | None, str | None]:
-        """What the model seems to predict: numbers that are not few whole classes are a regression."""
+    def _task(self, connection: duckdb.DuckDBPyConnection, known: Task | None) -> tuple[Task | None, str | None]:
+        """What the model predicts, if that is not known: numbers that are not few whole classes are a regression."""
         predicted, numeric, whole, scored = _row(connection.execute(sql.TASK_EVIDENCE))
         if not predicted:
-            return None, None
+            return known, None
         classes = sorted(row[0] for row in connection.execute(sql.CLASSES).fetchall())
+        if known is not None:
+            return known, positive_class(classes) if known is Task.BINARY else None
         if numeric == predicted and (whole < predicted or (not scored and len(classes) > _FEW_CLASSES)):
             return Task.REGRESSION, None
         if len(classes) > 2:

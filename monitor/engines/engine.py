@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from monitor.baselines import Bins
 from monitor.plugins import ENGINES
 from monitor.profiles import WindowProfile
 from monitor.schemas import Feature, Task
+from monitor.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,25 @@ class Engine(Protocol):
         ...
 
     def sample(
-        self, predictions: RowSource, labels: RowSource, start: datetime, end: datetime, features: Mapping[str, Feature]
+        self,
+        predictions: RowSource,
+        labels: RowSource,
+        start: datetime,
+        end: datetime,
+        features: Mapping[str, Feature],
+        task: Task | None = None,
     ) -> Sample:
-        """Bins for every feature and for the prediction, and what the model seems to predict."""
+        """Bins for every feature and for the prediction, and what the model predicts: `task`, or what it seems to."""
+        ...
+
+    def windows(self, predictions: RowSource, size: timedelta) -> set[Window]:
+        """The windows of this size that hold at least one row."""
+        ...
+
+    def rows(
+        self, predictions: RowSource, start: datetime, end: datetime, features: Mapping[str, Feature], most: int
+    ) -> pa.Table:
+        """The features (by their own names), `prediction` and `score` of at most so many rows, always the same ones."""
         ...
 
     def nth_event_time(self, predictions: RowSource, n: int) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -22,6 +23,8 @@ from monitor.windows import Window
 PERFORMANCE_METRICS = frozenset({"accuracy", "precision", "recall", "f1", "auc", "mae", "rmse", "bias"})
 # Labels that come first are seldom typical (the flights that were on time), so a window waits for most of them.
 COVERAGE_SHARE = 0.8
+# These grow with the span they are counted over, and a baseline's blocks are not as long as a window.
+_COUNTS = frozenset({"predictions", "throughput", "labels"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +120,10 @@ def _judge_drift(rule: MonitorRule, verdicts: Sequence[ColumnVerdict], facts: Wi
     if not decided:
         few = any(verdict.status is Status.INSUFFICIENT for verdict in verdicts)
         verdict = Verdict.INSUFFICIENT if few else Verdict.UNDEFINED
-        reason = verdicts[0].why if verdicts else "there is no baseline yet"
+        reason = verdicts[0].why if verdicts else _nothing_to_compare(rule, facts)
         return Judgement(rule, verdict, rule.severity, None, None, None, n, reason, _evidence(facts, rule, reason, n))
-    limit = decided[0].limit
-    worst = max(v.value or 0.0 for v in decided)
+    shown = flagged[0] if flagged else max(decided, key=lambda v: v.value or 0.0)
+    worst, limit = shown.value or 0.0, shown.limit
     is_prediction = rule.metric == "prediction_drift"
     reason = words.drift_summary(flagged, len(decided), is_prediction)
     evidence = _evidence(facts, rule, reason, n, worst, Bounds(high=limit))
@@ -140,6 +143,12 @@ def _judge_drift(rule: MonitorRule, verdicts: Sequence[ColumnVerdict], facts: Wi
     )
 
 
+def _nothing_to_compare(rule: MonitorRule, facts: WindowFacts) -> str:
+    if facts.baseline is None:
+        return "there is no baseline yet"
+    return f"the baseline has no {'predictions' if rule.metric == 'prediction_drift' else 'features'}"
+
+
 def _column(verdict: ColumnVerdict) -> dict[str, Any]:
     return {
         "name": verdict.name,
@@ -155,7 +164,7 @@ def _judge_point(rule: MonitorRule, point: Point, facts: WindowFacts) -> Judgeme
     if short or point.status is not Status.OK or point.value is None:
         verdict = Verdict.INSUFFICIENT if short else Verdict.UNDEFINED
         return _undecided(rule, verdict, point, short or point.reason, facts)
-    bounds = bounds_of(rule.threshold, point, normal_values(rule.metric, facts))
+    bounds = bounds_of(rule.threshold, point, normal_values(rule.metric, facts, rule.min_rows))
     if bounds is None:
         return _undecided(rule, Verdict.UNDEFINED, point, f"nothing to compare {rule.metric} with yet", facts)
     broken = breaches(point, bounds)
@@ -180,10 +189,12 @@ def _undecided(rule: MonitorRule, verdict: Verdict, point: Point, reason: str, f
 
 
 def _too_few(rule: MonitorRule, point: Point, facts: WindowFacts) -> str:
+    labelled, is_performance = facts.profile.labelled, rule.metric in PERFORMANCE_METRICS
+    if point.status is Status.UNDEFINED and not is_performance and facts.profile.service.rows >= rule.min_rows:
+        return ""  # rows there are, and the point says what else is missing
     if point.n < rule.min_rows:
-        return f"{point.n} rows, {rule.min_rows} needed"
-    labelled = facts.profile.labelled
-    if rule.metric in PERFORMANCE_METRICS and labelled.predicted:
+        return f"{point.n} {'labelled rows' if is_performance else 'rows'}, {rule.min_rows} needed"
+    if is_performance and labelled.predicted:
         coverage, usual = labelled.labelled / labelled.predicted, usual_coverage(facts)
         if coverage < COVERAGE_SHARE * usual:
             return f"labels have come for {coverage:.0%} of the predictions, {usual:.0%} are usual"
@@ -198,19 +209,26 @@ def usual_coverage(facts: WindowFacts) -> float:
     return median(earlier) if len(earlier) >= 5 else 0.0
 
 
-def normal_values(metric: str, facts: WindowFacts) -> list[float]:
-    """A metric's values when all is well: in the baseline's blocks, else in its whole, else in earlier windows."""
-    if facts.baseline:
-        for profiles in (facts.baseline.blocks, (facts.baseline.whole,)):
-            values = [value for profile in profiles if (value := _value(metric, profile, facts)) is not None]
-            if values and (len(values) >= 5 or profiles == (facts.baseline.whole,)):
-                return values
+def normal_values(metric: str, facts: WindowFacts, least_rows: int = 0) -> list[float]:
+    """A metric's values when all is well: in the baseline's blocks, else in its whole, else in earlier windows.
+
+    Blocks with fewer than `least_rows` rows are left out, as such windows are: their values are anywhere.
+    """
+    if facts.baseline and metric not in _COUNTS:
+        found = [_value(metric, block, facts, least_rows) for block in facts.baseline.blocks]
+        values = [value for value in found if value is not None]
+        if len(values) >= 5:
+            return values
+        whole = _value(metric, facts.baseline.whole, facts)
+        if whole is not None:
+            return [whole]
     earlier = list(facts.history.get(metric, ()))
     return earlier if len(earlier) >= 5 else []
 
 
-def _value(metric: str, profile: WindowProfile, facts: WindowFacts) -> float | None:
-    return next((p.value for p in plain_points(profile, facts) if p.metric == metric and p.status is Status.OK), None)
+def _value(metric: str, profile: WindowProfile, facts: WindowFacts, least_rows: int = 0) -> float | None:
+    point = next((p for p in plain_points(profile, facts) if p.metric == metric and p.status is Status.OK), None)
+    return point.value if point and point.n >= least_rows else None
 
 
 def _evidence(
@@ -224,9 +242,9 @@ def _evidence(
     rows = sum(facts.profile.versions.values())
     return {
         "summary": summary,
-        "value": value,
-        "low": bounds.low if bounds else None,
-        "high": bounds.high if bounds else None,
+        "value": _finite(value),
+        "low": _finite(bounds.low) if bounds else None,
+        "high": _finite(bounds.high) if bounds else None,
         "n": n,
         "unit": words.unit_of(rule.metric),
         "baseline": facts.baseline_name,
@@ -237,3 +255,8 @@ def _evidence(
             for name, count in sorted(facts.profile.versions.items(), key=lambda item: -item[1])
         ],
     }
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON, and so PostgreSQL, knows no infinity."""
+    return value if value is not None and math.isfinite(value) else None

@@ -28,15 +28,22 @@ def bounds_of(threshold: Mapping[str, Any], point: Point, normal: Sequence[float
     """The bounds for a point; None when there is nothing to compare with yet.
 
     `normal` holds the metric's values in the baseline's blocks, or in earlier windows where the baseline has none.
-    Raises InvalidValue for a threshold of an unknown kind.
+    Raises InvalidValue for a threshold of an unknown kind or direction, and for a constant one without a bound.
     """
     match threshold.get("kind"):
         case "constant":
-            return Bounds(threshold.get("low"), threshold.get("high"))
+            return _constant(threshold)
         case "baseline":
             return _band(threshold, point, normal)
         case other:
             raise InvalidValue(f"threshold kind {other!r} is not known here; accepted: constant, baseline")
+
+
+def _constant(threshold: Mapping[str, Any]) -> Bounds:
+    low, high = threshold.get("low"), threshold.get("high")
+    if low is None and high is None:
+        raise InvalidValue("a constant threshold needs low, high or both; it has neither")
+    return Bounds(low, high)
 
 
 def _band(threshold: Mapping[str, Any], point: Point, normal: Sequence[float]) -> Bounds | None:
@@ -54,6 +61,8 @@ def _band(threshold: Mapping[str, Any], point: Point, normal: Sequence[float]) -
         float(threshold.get("share", 0.0)) * abs(centre),
     )
     direction = threshold.get("direction", "both")
+    if direction not in ("low", "high", "both"):
+        raise InvalidValue(f"threshold direction {direction!r} is not known; accepted: low, high, both")
     return Bounds(
         centre - allowed if direction in ("low", "both") else None,
         centre + allowed if direction in ("high", "both") else None,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
+
+import msgspec
 
 from monitor.baselines import BaselineProfile, decode_baseline, encode_baseline
 from monitor.db import baseline_store, catalog
 from monitor.db.models import Baseline, Model
 from monitor.engines import ProfileRequest, RowSource
 from monitor.engines.engine import Sample
-from monitor.errors import InvalidValue
+from monitor.errors import Conflict, InvalidValue
 from monitor.jobs.stores import Stores
 from monitor.profiles import WindowProfile
 from monitor.schemas import Feature, Task
 from monitor.windows import windows_between
+
+log = logging.getLogger(__name__)
 
 LEAST_BLOCKS = 5
 PARTS = 10
@@ -31,18 +36,27 @@ def ensure_baselines(stores: Stores, now: datetime) -> int:
         waiting = [
             model.name
             for model in catalog.list_models(session)
-            if model.predictions >= needed and baseline_store.active_baseline(session, model.id) is None
+            if model.predictions >= needed and not baseline_store.has_baseline(session, model.id)
         ]
     made = 0
     for name in waiting:
-        predictions = stores.predictions(name)
-        last = stores.engine.nth_event_time(predictions, needed)
-        if last is not None:
-            create_baseline(
-                stores, name, FIRST_ROWS, f"first {needed} predictions", predictions, None, last + _TICK, now
-            )
-            made += 1
+        try:
+            made += _from_first_rows(stores, name, needed, now)
+        except Conflict:
+            log.info("another worker made the baseline of model %r", name)
+        except Exception:
+            log.exception("no baseline could be made for model %r; it will be tried again", name)
     return made
+
+
+def _from_first_rows(stores: Stores, model_name: str, rows: int, now: datetime) -> bool:
+    predictions = stores.predictions(model_name)
+    last = stores.engine.nth_event_time(predictions, rows)
+    if last is None:
+        return False
+    origin = f"first {rows} predictions"
+    create_baseline(stores, model_name, FIRST_ROWS, origin, predictions, None, last + _TICK, now)
+    return True
 
 
 def create_baseline(
@@ -66,15 +80,15 @@ def create_baseline(
     first = start or datetime.min.replace(year=1970, tzinfo=now.tzinfo)
     last = end or datetime.max.replace(year=9000, tzinfo=now.tzinfo)
     labels = labels if labels is not None else stores.labels(model_name)
-    sample = stores.engine.sample(predictions, labels, first, last, features)
+    known = Task(model.task) if model.task else None
+    sample = stores.engine.sample(predictions, labels, first, last, features, known)
     if sample.rows < LEAST_ROWS:
         raise InvalidValue(f"a baseline needs at least {LEAST_ROWS} rows; {origin} has {sample.rows}")
-    task = Task(model.task) if model.task else sample.task
     positive = model.positive_class or sample.positive_class
-    profile = _profile(stores, sample, predictions, labels, features, task, positive)
+    profile = _profile(stores, sample, predictions, labels, features, sample.task, positive)
     with stores.db.session() as session:
         stored = catalog.find_model(session, model_name)
-        stored.task = task.value if task else None
+        stored.task = sample.task.value if sample.task else None
         stored.positive_class = positive
         return baseline_store.add_baseline(
             session,
@@ -93,23 +107,40 @@ def refresh_labels(stores: Stores, model: Model, baseline: Baseline) -> bool:
     """Read the labels that have come since for a baseline made from production; True when there were new ones."""
     known = decode_baseline(baseline.payload)
     labelled = known.whole.labelled
-    from_production = baseline.origin.startswith("first ") and baseline.start is not None and baseline.end is not None
-    if not from_production or labelled.labelled >= ENOUGH_LABELS * max(labelled.predicted, 1):
+    if not _is_from_production(baseline) or labelled.labelled >= ENOUGH_LABELS * max(labelled.predicted, 1):
         return False
     assert baseline.start is not None
     assert baseline.end is not None
-    with stores.db.reading() as session:
-        features = catalog.read_features(session, model.id)
     predictions = stores.predictions(model.name, baseline.start, baseline.end + _TICK)
     labels = stores.labels(model.name, baseline.start)
+    counting = ProfileRequest(predictions, labels, baseline.start, baseline.end + _TICK)
+    if labels.empty or stores.engine.profile(counting).labelled.labelled <= labelled.labelled:
+        return False
+    with stores.db.reading() as session:
+        features = catalog.read_features(session, model.id)
     sample = Sample(baseline.rows, baseline.start, baseline.end, known.columns, known.prediction, None, None)
     task = Task(model.task) if model.task else None
     fresh = _profile(stores, sample, predictions, labels, features, task, model.positive_class)
-    if fresh.whole.labelled.labelled <= labelled.labelled:
-        return False
     with stores.db.session() as session:
-        baseline_store.replace_payload(session, baseline.id, encode_baseline(fresh))
+        baseline_store.replace_payload(session, baseline.id, encode_baseline(_with_labels(known, fresh)))
     return True
+
+
+def _is_from_production(baseline: Baseline) -> bool:
+    """Whether its rows are the model's own traffic, not a file's."""
+    return baseline.origin.startswith("first ") and baseline.start is not None and baseline.end is not None
+
+
+def _with_labels(known: BaselineProfile, fresh: BaselineProfile) -> BaselineProfile:
+    """The frozen profile with the labels of the fresh one; rows that came late into its time change no count of it."""
+
+    def relabel(old: WindowProfile, new: WindowProfile) -> WindowProfile:
+        return msgspec.structs.replace(old, labelled=new.labelled)
+
+    blocks = known.blocks
+    if len(blocks) == len(fresh.blocks):
+        blocks = tuple(map(relabel, blocks, fresh.blocks))
+    return msgspec.structs.replace(known, whole=relabel(known.whole, fresh.whole), blocks=blocks)
 
 
 def _profile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +25,6 @@ from monitor.schemas import Task
 from monitor.windows import Window
 
 log = logging.getLogger(__name__)
-_HISTORY = ("error_rate", "latency_p95", "label_coverage", "auc", "accuracy", "mae")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,14 @@ class _Task:
 def evaluate_due_windows(stores: Stores, owner: str, now: datetime, limit: int = 50) -> EvaluateReport:
     """Evaluate up to `limit` due windows, oldest first. A window that fails stays due and does not stop the others."""
     settle = timedelta(seconds=stores.settings.jobs.settle_seconds)
+    began = time.monotonic()
     with stores.db.reading() as session:
         due = [state.id for state in window_store.due_windows(session, now, settle, limit)]
     evaluated = lost = failed = 0
     for window_id in due:
         try:
-            done = _evaluate(stores, window_id, owner, now)
+            # A lease counts from when the window is taken, which may be minutes after the first one of this run was.
+            done = _evaluate(stores, window_id, owner, now + timedelta(seconds=time.monotonic() - began))
             evaluated, lost = evaluated + done, lost + (not done)
         except Exception:
             # Its lease runs out by itself, which also keeps a window that always fails from being tried every tick.
@@ -95,7 +97,8 @@ def _claim(stores: Stores, window_id: int, owner: str, now: datetime) -> _Task |
         baseline = baseline_store.active_baseline(session, model.id)
         watching = [m for m in monitors.list_monitors(session, model.id) if m.window_seconds == state.size_seconds]
         window = window_store.window(state)
-        history = results.earlier_values(session, model.id, _HISTORY, window)
+        metrics = sorted({"label_coverage", *(monitor.metric for monitor in watching)})
+        history = results.earlier_values(session, model.id, metrics, window)
     if baseline is not None and refresh_labels(stores, model, baseline):
         with stores.db.reading() as session:
             baseline = baseline_store.active_baseline(session, model.id)

@@ -17,7 +17,7 @@ def update_incident(session: Session, model: Model, monitor: Monitor, rule: Moni
     evaluations = results.latest_evaluations(session, monitor.id, limit=rule.looks + rule.recoveries + 20)
     incident = incidents.active_incident(session, monitor.id, monitor.segment)
     active = Severity(incident.severity) if incident else None
-    transition = next_transition(active, [_look(evaluation) for evaluation in evaluations], rule)
+    transition = next_transition(active, [_look(evaluation, rule) for evaluation in evaluations], rule)
     newest = next((e for e in reversed(evaluations) if e.verdict == Verdict.BREACH), None)
     match transition.change:
         case Change.OPEN:
@@ -38,7 +38,7 @@ def update_incident(session: Session, model: Model, monitor: Monitor, rule: Moni
         case Change.ESCALATE:
             assert incident is not None
             assert newest is not None
-            evidence = _evidence(newest, transition)
+            evidence = {**_evidence(newest, transition), "windows_in_breach": _windows_in_breach(incident, newest)}
             incidents.escalate_incident(
                 session, incident, severity=transition.severity.value, text=newest.reason, evidence=evidence, now=now
             )
@@ -56,15 +56,21 @@ def _keep_current(session: Session, incident: Incident | None, newest: Evaluatio
     """Let a running incident show its newest window in breach."""
     if incident is None or newest is None:
         return
-    shown = incident.evidence.get("window", {}).get("start", "")
-    if newest.window_start.isoformat() > shown:
-        breaching = int(incident.evidence.get("windows_in_breach", 0)) + 1
+    breaching = _windows_in_breach(incident, newest)
+    if breaching > incident.evidence.get("windows_in_breach", 0):
         incidents.update_evidence(session, incident, {**newest.evidence, "windows_in_breach": breaching})
 
 
-def _look(evaluation: Evaluation) -> Look:
-    columns = evaluation.evidence.get("columns", []) if evaluation.verdict == Verdict.BREACH else []
-    named = tuple(column["name"] for column in columns if column["name"] != "prediction")
+def _windows_in_breach(incident: Incident, newest: Evaluation) -> int:
+    """How many windows the incident has been in breach for: one more if the newest is later than the one it shows."""
+    shown = incident.evidence.get("window", {}).get("start", "")
+    is_later = newest.window_start.isoformat() > str(shown)
+    return int(incident.evidence.get("windows_in_breach", 0)) + is_later
+
+
+def _look(evaluation: Evaluation, rule: MonitorRule) -> Look:
+    has_columns = evaluation.verdict == Verdict.BREACH and rule.metric == "drift"
+    named = tuple(column["name"] for column in evaluation.evidence.get("columns", [])) if has_columns else ()
     severity = Severity(evaluation.evidence.get("severity", Severity.WARNING))
     return Look(evaluation.window_start, Verdict(evaluation.verdict), severity, named)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
-from monitor.baselines import BaselineProfile, decode_baseline
+from monitor.baselines import BaselineProfile, NumericBins, decode_baseline
 from monitor.db import baseline_store, catalog, monitors, window_store
+from monitor.db.database import Session
 from monitor.db.models import Model
 from monitor.db.monitors import NewMonitor
 from monitor.evaluation import MonitorRule, default_rules
 from monitor.jobs.stores import Stores
 from monitor.schemas import Task
-from monitor.windows import windows_between
+
+log = logging.getLogger(__name__)
 
 
 def onboard_models(stores: Stores, now: datetime) -> int:
@@ -20,26 +23,49 @@ def onboard_models(stores: Stores, now: datetime) -> int:
     A model's drift and performance monitors are added once it has a baseline. New monitors look at the windows that
     have rows already, not only at those to come.
     """
+    with stores.db.reading() as session:
+        waiting = [model for model in catalog.list_models(session) if not _is_watched(stores, session, model)]
     added = 0
-    with stores.db.session() as session:
-        for model in catalog.list_models(session):
-            baseline = baseline_store.active_baseline(session, model.id)
-            rules = _rules(stores, model, decode_baseline(baseline.payload) if baseline else None)
-            new = monitors.add_monitors(session, model.id, [_to_row(rule) for rule in rules], now)
-            if new and model.first_event_time and model.watermark:
-                since = baseline.end if baseline and baseline.end else model.first_event_time
-                for size in window_store.window_sizes(session, model.id):
-                    spans = windows_between(max(since, model.first_event_time), model.watermark, size)
-                    window_store.touch_windows(session, model.id, spans, now)
-            added += new
+    for model in waiting:
+        try:
+            with stores.db.session() as session:
+                added += _onboard(stores, session, model.id, now)
+        except Exception:
+            log.exception("model %r could not be onboarded; it will be tried again", model.name)
     return added
 
 
-def _rules(stores: Stores, model: Model, baseline: BaselineProfile | None) -> list[MonitorRule]:
-    scored = bool(baseline and baseline.prediction is not None and baseline.whole.labelled.scores.buckets)
+def _is_watched(stores: Stores, session: Session, model: Model) -> bool:
+    """Whether the model has all its default monitors, told without reading its baseline's profile."""
+    has_baseline = baseline_store.has_baseline(session, model.id)
+    known = {monitor.name for monitor in monitors.list_monitors(session, model.id, enabled_only=False)}
+    choices = [_rules(stores, model, has_baseline, scored) for scored in (True, False)]
+    return any({rule.name for rule in rules} <= known for rules in choices)
+
+
+def _onboard(stores: Stores, session: Session, model_id: int, now: datetime) -> int:
+    # Rows that are flushed meanwhile wait for the lock, then see the new monitors and touch their windows themselves.
+    model = catalog.lock_model(session, model_id)
+    baseline = baseline_store.active_baseline(session, model_id)
+    scored = baseline is not None and _is_scored(decode_baseline(baseline.payload))
+    rules = _rules(stores, model, baseline is not None, scored)
+    new = monitors.add_monitors(session, model_id, [_to_row(rule) for rule in rules], now)
+    if new:
+        predictions = stores.predictions(model.name)
+        for size in window_store.window_sizes(session, model_id):
+            window_store.touch_windows(session, model_id, stores.engine.windows(predictions, size), now)
+    return new
+
+
+def _is_scored(baseline: BaselineProfile) -> bool:
+    """Whether a classifier's predictions come with scores; its labels may be days away."""
+    return isinstance(baseline.prediction, NumericBins)
+
+
+def _rules(stores: Stores, model: Model, has_baseline: bool, scored: bool) -> list[MonitorRule]:
     task = Task(model.task) if model.task else None
     wanted = stores.settings.monitoring
-    return default_rules(task, scored, baseline is not None, stores.window_size, wanted.min_rows, wanted.smallest_drift)
+    return default_rules(task, scored, has_baseline, stores.window_size, wanted.min_rows, wanted.smallest_drift)
 
 
 def _to_row(rule: MonitorRule) -> NewMonitor:

@@ -51,8 +51,11 @@ def judge_silence(
 def check_silence(stores: Stores, now: datetime) -> int:
     """Judge every model that has a silence monitor; returns how many are silent."""
     silent = 0
-    with stores.db.session() as session:
-        for model in catalog.list_models(session):
+    with stores.db.reading() as session:
+        model_ids = [model.id for model in catalog.list_models(session)]
+    for model_id in model_ids:
+        with stores.db.session() as session:
+            model = catalog.lock_model(session, model_id)  # no lease tells two workers apart here
             for monitor in monitors.list_monitors(session, model.id):
                 if monitor.metric == "silence":
                     silent += _check(session, model, monitor, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -120,7 +120,8 @@ def folder_name(model: str) -> str:
     >>> folder_name("churn_v2"), folder_name("Team A/churn")
     ('churn_v2', 'team-a-churn-fa75f0c4')
     """
-    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,99}", model):
+    is_plain = re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,99}", model)
+    if is_plain and not re.search(r"-[0-9a-f]{8}$", model):  # such a name could be another model's slug and digest
         return model
     slug = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:60]
     return f"{slug}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"
@@ -133,7 +134,11 @@ def _column(actions: pa.Table, name: str) -> list[datetime | None]:
 def _overlaps(
     day: date, low: datetime | None, high: datetime | None, start: datetime | None, end: datetime | None
 ) -> bool:
-    # Delta's log cuts times to the millisecond, so the true maximum may lie up to one later.
-    if start is not None and (day < start.date() or (high is not None and high + _STATISTICS_GRAIN < start)):
+    # Partitions are days in UTC.
+    first, last = (moment and moment.astimezone(UTC).date() for moment in (start, end))
+    if (first and day < first) or (last and day > last):
         return False
-    return not (end is not None and (day > end.date() or (low is not None and low >= end)))
+    # Delta's log cuts times to the millisecond, so the true maximum may lie up to one later.
+    if start and high and high + _STATISTICS_GRAIN < start:
+        return False
+    return not (end and low and low >= end)

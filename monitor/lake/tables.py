@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -57,19 +55,16 @@ _ARROW = {
 
 
 def fit(value: Scalar, kind: FeatureKind) -> tuple[Any, bool]:
-    """The value as its column stores it, and whether it fitted the kind. NaN is a missing number.
+    """The value as its column stores it, and whether it fitted the kind. NaN is a missing value of any kind.
 
     >>> fit(3, FeatureKind.NUMERIC), fit("x", FeatureKind.NUMERIC), fit(None, FeatureKind.BOOLEAN)
     ((3.0, True), (None, False), (None, True))
     """
-    if value is None:
+    if value is None or value != value:
         return None, True
     match kind:
         case FeatureKind.NUMERIC:
-            if isinstance(value, str):
-                return None, False
-            number = float(value)
-            return (None if math.isnan(number) else number), True
+            return (None, False) if isinstance(value, str) else (float(value), True)
         case FeatureKind.BOOLEAN:
             fitting = isinstance(value, bool) or value in (0, 1)
             return (bool(value) if fitting else None), fitting
@@ -80,7 +75,8 @@ def fit(value: Scalar, kind: FeatureKind) -> tuple[Any, bool]:
 def predictions_table(records: Sequence[PredictionRecord], features: Mapping[str, Feature]) -> pa.Table:
     """The rows of one model's predictions table: the fixed columns, then one per feature of the schema.
 
-    A value that does not fit its feature's kind is null in the column and kept in `type_errors`.
+    A value that does not fit its feature's kind is kept in `type_errors`; its column holds null, or its text where the
+    kind is categorical.
     """
     type_errors: list[dict[str, str]] = [{} for _ in records]
     columns: dict[str, pa.Array] = {}
@@ -131,8 +127,3 @@ def labels_table(records: Sequence[LabelRecord]) -> pa.Table:
         },
         schema=LABEL_FIELDS,
     )
-
-
-def day_of(moment: datetime) -> str:
-    """The partition a moment belongs to, as Delta spells it."""
-    return moment.date().isoformat()

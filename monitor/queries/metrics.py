@@ -43,7 +43,9 @@ KNOWN = {
         MetricInfo("prediction_drift", "Prediction drift", help="Distance of the predictions from the baseline's."),
         MetricInfo("drift", "Drift", help="Jensen-Shannon distance from the baseline: 0 the same, 0.833 disjoint."),
         MetricInfo("missing_rate", "Missing", "%", "high", "Share of rows without a value."),
-        MetricInfo("type_errors", "Type errors", "%", "high", help="Share of rows whose value is not of the feature's kind."),
+        MetricInfo(
+            "type_errors", "Type errors", "%", "high", help="Share of rows whose value is not of the feature's kind."
+        ),
         MetricInfo("silence", "Silence", "s", "high", "How long no prediction has arrived."),
     )
 }
