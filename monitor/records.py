@@ -77,8 +77,10 @@ def class_name(value: Scalar) -> str | None:
     >>> [class_name(v) for v in (True, 1, 1.0, "1", "late", 0.5, None)]
     ['1', '1', '1', '1', 'late', '0.5', None]
     """
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")  # PostgreSQL's text holds no NUL
     number = float(value)
     return str(int(number)) if number.is_integer() else repr(number)
 

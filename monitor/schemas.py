@@ -72,23 +72,31 @@ def column_name(feature: str) -> str:
     """The lake column of a feature: readable, legal in every Delta reader, unique regardless of case.
 
     >>> column_name("age"), column_name("Hours per week")
-    ('feature_age', 'feature_hours_per_week_6321db')
+    ('feature_age', 'feature_hours_per_week_6321dbb4856c')
     """
     if _PLAIN.fullmatch(feature):
         return f"feature_{feature}"
     slug = re.sub(r"[^a-z0-9]+", "_", feature.lower()).strip("_")[:80]
-    digest = hashlib.sha256(feature.encode()).hexdigest()[:6]
-    return f"feature_{slug}_{digest}"
+    return f"feature_{slug}_{_digest(feature)}"
+
+
+def _digest(feature: str) -> str:
+    return hashlib.sha256(feature.encode()).hexdigest()[:12]
 
 
 def learn(known: Mapping[str, Feature], records: Iterable[PredictionRecord]) -> list[Feature]:
     """The features that occur in `records` and are not in `known` yet, each of its first value's kind."""
     found: dict[str, Feature] = {}
+    taken = {feature.column for feature in known.values()}
     for record in records:
         for name, value in record.features.items():
             if name in known or name in found:
                 continue
             kind = kind_of(value)
             if kind is not None:
-                found[name] = Feature(name, kind, column_name(name))
+                column = column_name(name)
+                if column in taken:  # a plain name that is spelt like another one's column
+                    column = f"feature__{_digest(name)}"
+                taken.add(column)
+                found[name] = Feature(name, kind, column)
     return list(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import signal
@@ -24,6 +25,7 @@ from monitor.jobs import (
 )
 from monitor.lake import Kind
 
+log = logging.getLogger(__name__)
 _SILENCE_SECONDS = 60.0
 
 
@@ -58,10 +60,17 @@ def build_jobs(stores: Stores) -> list[Job]:
 
 
 def compact_lake(stores: Stores) -> int:
-    """Merge the small files that frequent flushes leave; returns how many were merged."""
+    """Merge the small files that frequent flushes leave; returns how many were merged. A table that fails is logged."""
     with stores.db.reading() as session:
         names = [model.name for model in catalog.list_models(session)]
-    return sum(stores.lake.compact(name, kind) for name in names for kind in Kind)
+    merged = 0
+    for name in names:
+        for kind in Kind:
+            try:
+                merged += stores.lake.compact(name, kind)
+            except Exception:
+                log.exception("the %s of model %r could not be compacted; it will be tried again", kind, name)
+    return merged
 
 
 def run_worker(settings: Settings) -> None:

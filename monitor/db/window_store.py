@@ -110,10 +110,10 @@ def finish_window(session: Session, window_id: int, owner: str, revision: int) -
     return finished is not None
 
 
-def window_starts(session: Session, model_id: int, size: timedelta, limit: int = 1000) -> list[datetime]:
-    """The starts of the latest windows that had rows, in order."""
+def latest_windows(session: Session, model_id: int, size: timedelta, limit: int = 1000) -> Sequence[WindowState]:
+    """The latest windows that had rows, in order."""
     statement = (
-        select(WindowState.start)
+        select(WindowState)
         .where(WindowState.model_id == model_id, WindowState.size_seconds == int(size.total_seconds()))
         .order_by(WindowState.start.desc())
         .limit(limit)

@@ -32,20 +32,38 @@ class Silence:
 
 
 def judge_silence(
-    starts: Sequence[datetime], last: datetime | None, size: timedelta, factor: float, now: datetime
+    starts: Sequence[datetime],
+    touched: Sequence[datetime],
+    last: datetime | None,
+    size: timedelta,
+    factor: float,
+    now: datetime,
 ) -> Silence:
-    """Compare the current gap with the longest one between windows that had rows, `starts` in order.
+    """Compare the current gap with the longest earlier one.
 
-    A model that is only called in office hours has a long usual gap; one that is called every minute has none.
+    `starts` are the windows that had rows, `touched` when each was last written to: a model that is only called in
+    office hours has long gaps in the first, one whose log is uploaded once a day in the second.
     """
     if last is None or len(starts) < LEAST_WINDOWS:
         reason = f"{len(starts)} windows had rows, {LEAST_WINDOWS} are needed to know the rhythm"
         return Silence(Verdict.INSUFFICIENT, timedelta(0), timedelta(0), reason)
-    gaps = [later - earlier for earlier, later in pairwise(starts)]
-    usual = factor * max(*gaps, size)
+    longest = max(_longest_gap(starts), _longest_gap(touched), size)
+    usual = max(factor * longest, _least_usual(max(starts) - min(starts), longest, size))
     quiet = now - last
     reason = f"nothing received for {_hours(quiet)}; up to {_hours(usual)} is usual for this model"
     return Silence(Verdict.BREACH if quiet > usual else Verdict.OK, quiet, usual, reason)
+
+
+def _least_usual(known: timedelta, longest: timedelta, size: timedelta) -> timedelta:
+    """How long a silence may last while less is known than the rhythm it may have: a night, then a weekend."""
+    if known < timedelta(days=1):
+        return timedelta(days=1)
+    rests = longest > size
+    return timedelta(days=3) if rests and known < timedelta(days=7) else timedelta(0)
+
+
+def _longest_gap(moments: Sequence[datetime]) -> timedelta:
+    return max((later - earlier for earlier, later in pairwise(sorted(moments))), default=timedelta(0))
 
 
 def check_silence(stores: Stores, now: datetime) -> int:
@@ -64,10 +82,17 @@ def check_silence(stores: Stores, now: datetime) -> int:
 
 def _check(session: Session, model: Model, monitor: Monitor, now: datetime) -> bool:
     size = timedelta(seconds=monitor.window_seconds)
-    starts = window_store.window_starts(session, model.id, size)
+    windows = window_store.latest_windows(session, model.id, size)
     factor = float(monitor.threshold.get("factor", 2))
-    found = judge_silence(starts, model.last_received_at, size, factor, now)
-    window = window_of(now, size)
+    found = judge_silence(
+        [window.start for window in windows],
+        [window.touched_at for window in windows],
+        model.last_received_at,
+        size,
+        factor,
+        now,
+    )
+    span = window_of(now, size)
     evidence = {
         "summary": found.reason,
         "value": found.quiet.total_seconds(),
@@ -76,14 +101,14 @@ def _check(session: Session, model: Model, monitor: Monitor, now: datetime) -> b
         "n": 0,
         "unit": "s",
         "baseline": "",
-        "window": {"start": window.start.isoformat(), "seconds": monitor.window_seconds},
+        "window": {"start": span.start.isoformat(), "seconds": monitor.window_seconds},
         "columns": [],
         "versions": [],
         "severity": monitor.severity,
     }
     value, high = found.quiet.total_seconds(), found.usual.total_seconds()
     row = EvaluationRow(monitor.id, 1, found.verdict.value, value, None, high, 0, found.reason, evidence)
-    results.save_evaluation(session, window.start, row, now)
+    results.save_evaluation(session, span.start, row, now)
     update_incident(session, model, monitor, to_rule(monitor), now)
     return found.verdict is Verdict.BREACH
 

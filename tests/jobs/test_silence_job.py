@@ -25,40 +25,49 @@ NIGHTS = [MONDAY + day * DAY + index * HOUR for day in range(4) for index in ran
         pytest.param(CONSTANT, 2 * HOUR, "ok", id="constant traffic, as long as twice its window"),
         pytest.param(CONSTANT, 2 * HOUR + timedelta(seconds=1), "breach", id="constant traffic stopped"),
         pytest.param(NIGHTS, 16 * HOUR, "ok", id="office hours, the night"),
-        pytest.param(NIGHTS, 35 * HOUR, "breach", id="office hours, a day is missing"),
+        pytest.param(OFFICE[:32] + OFFICE[40:], 8 * DAY, "breach", id="office hours, a week is missing after a rest"),
         pytest.param(OFFICE, 65 * HOUR, "ok", id="office hours, the weekend"),
         pytest.param(OFFICE, 8 * DAY, "breach", id="office hours, a week is missing"),
         pytest.param(CONSTANT[:7], 9 * DAY, "insufficient", id="seven windows tell no rhythm"),
         pytest.param(CONSTANT[:8], 9 * DAY, "breach", id="eight do"),
+        pytest.param(CONSTANT[:9], 16 * HOUR, "ok", id="the first night of a model that began this morning"),
+        pytest.param(NIGHTS, 65 * HOUR, "ok", id="office hours, the first weekend"),
+        pytest.param(NIGHTS, 73 * HOUR, "breach", id="office hours, longer than any weekend"),
         pytest.param([], 9 * DAY, "insufficient", id="no window at all"),
     ],
 )
 def test_what_is_silence_depends_on_the_rhythm(starts: list[datetime], quiet: timedelta, verdict: str) -> None:
     last = starts[-1] if starts else MONDAY
-    found = judge_silence(starts, last, HOUR, 2, last + quiet)
+    found = judge_silence(starts, starts, last, HOUR, 2, last + quiet)
     assert found.verdict == verdict
     if verdict != "insufficient":
         assert found.quiet == quiet
         assert "usual for this model" in found.reason
 
 
+def test_a_log_that_is_uploaded_once_a_day_is_silent_only_after_days() -> None:
+    uploads = [MONDAY + (index // 24 + 1) * DAY for index in range(48)]
+    assert judge_silence(CONSTANT, uploads, uploads[-1], HOUR, 2, uploads[-1] + 47 * HOUR).verdict == "ok"
+    assert judge_silence(CONSTANT, uploads, uploads[-1], HOUR, 2, uploads[-1] + 80 * HOUR).verdict == "breach"
+
+
 def test_a_model_that_never_received_anything_is_not_silent() -> None:
-    found = judge_silence([], None, HOUR, 2, MONDAY)
+    found = judge_silence([], [], None, HOUR, 2, MONDAY)
     assert (found.verdict, found.quiet) == ("insufficient", timedelta(0))
 
 
 def test_reasons_are_told_in_minutes_then_in_hours() -> None:
-    short = judge_silence(CONSTANT, MONDAY, HOUR, 1, MONDAY + timedelta(minutes=95)).reason
-    long = judge_silence(CONSTANT, MONDAY, HOUR, 3, MONDAY + timedelta(hours=30)).reason
+    short = judge_silence(CONSTANT, CONSTANT, MONDAY, HOUR, 1, MONDAY + timedelta(minutes=95)).reason
+    long = judge_silence(CONSTANT, CONSTANT, MONDAY, HOUR, 3, MONDAY + timedelta(hours=30)).reason
     assert short == "nothing received for 95 min; up to 60 min is usual for this model"
     assert long == "nothing received for 30.0 h; up to 3.0 h is usual for this model"
 
 
 def test_silence_opens_one_critical_or_warning_incident_and_the_next_rows_end_it(site: Site) -> None:
-    for index in range(9):
+    for index in range(25):
         site.send(hour(index), settled(index))
-    site.onboard(settled(8))
-    last = settled(8)
+    site.onboard(settled(24))
+    last = settled(24)
     assert check_silence(site.stores, last + HOUR) == 0
     assert site.incidents() == []
     for minutes in (121, 122, 240):
@@ -66,8 +75,8 @@ def test_silence_opens_one_critical_or_warning_incident_and_the_next_rows_end_it
     [incident] = site.incidents()
     assert (incident.metric, incident.title) == ("silence", "churn: no predictions arrive")
     assert incident.evidence["unit"] == "s"
-    site.send(hour(13), settled(13))
-    assert check_silence(site.stores, settled(13)) == 0
+    site.send(hour(29), settled(29))
+    assert check_silence(site.stores, settled(29)) == 0
     [over] = site.incidents()
     assert over.state == "resolved"
     assert [event.kind for event in site.timeline()] == ["opened", "resolved"]
@@ -75,18 +84,18 @@ def test_silence_opens_one_critical_or_warning_incident_and_the_next_rows_end_it
 
 def test_nights_without_rows_are_part_of_the_rhythm_even_if_the_model_came_with_its_whole_history(site: Site) -> None:
     """Onboarding must not make windows where there were no rows: they would look like traffic around the clock."""
-    for day in range(4):
-        site.send(hours(24 * day, 24 * day + 4, rows=5), START + 4 * DAY)
-    site.onboard(START + 4 * DAY)
-    assert check_silence(site.stores, START + 4 * DAY + 30 * HOUR) == 0
-    assert check_silence(site.stores, START + 4 * DAY + 43 * HOUR) == 1
+    for day in range(9):
+        site.send(hours(24 * day, 24 * day + 4, rows=5), START + 9 * DAY)
+    site.onboard(START + 9 * DAY)
+    assert check_silence(site.stores, START + 9 * DAY + 30 * HOUR) == 0
+    assert check_silence(site.stores, START + 9 * DAY + 43 * HOUR) == 1
 
 
 def test_two_workers_may_look_at_once(site: Site) -> None:
-    for index in range(9):
-        site.send(hour(index), settled(index))
-    site.onboard(settled(8))
-    late = settled(8) + 5 * HOUR
+    for index in range(25):
+        site.send(hour(index, rows=5), settled(index))
+    site.onboard(settled(24))
+    late = settled(24) + 5 * HOUR
     with ThreadPoolExecutor(3) as pool:
         assert [each.result() for each in [pool.submit(check_silence, site.stores, late) for _ in range(3)]] == [1] * 3
     assert len(site.incidents()) == len(site.timeline()) == len(site.evaluations("silence")) == 1
