@@ -11,7 +11,7 @@ from alerts.evidence import number, shareable
 from alerts.links import around, incident_link, model_link
 from monitor.db.models import ResponseRun
 from monitor.db.notifications import Subject
-from monitor.windows import format_size
+from monitor.windows import format_duration, format_size
 
 TOP_COLUMNS: Final = 3
 _RECENT: Final = timedelta(days=7)
@@ -141,20 +141,6 @@ def format_time(moment: datetime) -> str:
     """
     moment = moment.astimezone(UTC)
     return f"{moment.day} {moment:%b %Y %H:%M} UTC"
-
-
-def format_duration(span: timedelta) -> str:
-    """The two largest units.
-
-    >>> [format_duration(timedelta(seconds=s)) for s in (0, 59, 3600, 3900, 200_000)]
-    ['0 s', '59 s', '1 h', '1 h 5 min', '2 d 7 h']
-    """
-    rest, parts = max(0, int(span.total_seconds())), []
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, rest = divmod(rest, length)
-        parts.append((count, unit))
-    first = next((at for at, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
 
 
 def format_window(message: Message) -> str:

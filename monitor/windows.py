@@ -72,6 +72,20 @@ def parse_size(text: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
+def format_duration(span: timedelta) -> str:
+    """The span in its largest one or two units.
+
+    >>> [format_duration(timedelta(seconds=seconds)) for seconds in (0, 59, 3600, 3900, 200_000)]
+    ['0 s', '59 s', '1 h', '1 h 5 min', '2 d 7 h']
+    """
+    rest, parts = max(0, int(span.total_seconds())), []
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, length)
+        parts.append((count, unit))
+    first = next((at for at, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
+
+
 def format_size(size: timedelta) -> str:
     """The shortest text that `parse_size` reads back.
 

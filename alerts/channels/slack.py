@@ -10,8 +10,9 @@ import msgspec
 
 from alerts.channels.base import Receipt
 from alerts.errors import ChannelError
-from alerts.messages import Message, format_duration, format_time, format_window
+from alerts.messages import Message, format_time, format_window
 from alerts.outgoing import Outgoing, RefusedReply, check_url
+from monitor.windows import format_duration
 
 _COLOURS: Final = {"critical": "#dc3545", "warning": "#f0ad4e", "resolved": "#28a745"}
 _TITLE, _SECTION, _FIELD, _FALLBACK, _LINK = 150, 3000, 2000, 300, 3000

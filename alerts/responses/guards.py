@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.messages import format_duration, format_time
+from alerts.messages import format_time
 from alerts.responses.plans import Blocked, Decision, plan
 from monitor.config import ResponseSettings
 from monitor.db.models import Incident, ModelVersion, ResponseRun
+from monitor.windows import format_duration
 
 _DAY: Final = timedelta(days=1)
 

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 
 from alerts.evidence import shareable
 from alerts.links import incident_link
-from alerts.messages import breach_end, format_duration, format_time
+from alerts.messages import breach_end, format_time
 from alerts.responses.base import ResponsePlan
 from monitor.config import ResponseSettings
 from monitor.db.models import Incident, ModelVersion, ResponseRun
+from monitor.windows import format_duration
 
 
 @dataclass(frozen=True, slots=True)

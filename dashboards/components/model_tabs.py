@@ -9,8 +9,8 @@ from dashboards.components.empty import nothing_here
 from dashboards.components.filters import Scope
 from dashboards.components.incidents import incident_row
 from dashboards.components.tables import baseline_table, monitor_table, version_table
+from monitor.metrics import PERFORMANCE
 from monitor.queries import SeriesPoint, describe
-from monitor.queries.metrics import PERFORMANCE
 
 LEGEND = "grey band: expected · red triangle: outside it · grey cross: not enough data"
 LATENCIES = ("latency_p50", "latency_p95", "latency_p99")

@@ -14,9 +14,9 @@ from docs.generate.markdown import code, join, table
 from monitor.baselines import BaselineProfile
 from monitor.config import Settings
 from monitor.evaluation import MonitorRule, WindowFacts, default_rules, evaluate_window
+from monitor.metrics import describe
 from monitor.performance import primary_metric
 from monitor.profiles import NumericProfile, WindowProfile
-from monitor.queries.metrics import describe
 from monitor.schemas import Task
 from monitor.windows import parse_size, window_of
 

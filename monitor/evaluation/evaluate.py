@@ -13,6 +13,7 @@ from monitor.drift import ColumnVerdict, DriftRule, get_method, judge_columns, j
 from monitor.evaluation import words
 from monitor.evaluation.rules import MonitorRule, Severity, Verdict
 from monitor.evaluation.thresholds import Bounds, bounds_of, breaches, is_far_out
+from monitor.metrics import describe
 from monitor.performance import performance_points
 from monitor.points import Point, Status, share_point, undefined
 from monitor.profiles import WindowProfile
@@ -246,7 +247,7 @@ def _evidence(
         "low": _finite(bounds.low) if bounds else None,
         "high": _finite(bounds.high) if bounds else None,
         "n": n,
-        "unit": words.unit_of(rule.metric),
+        "unit": describe(rule.metric).unit,
         "baseline": facts.baseline_name,
         "window": {"start": facts.window.start.isoformat(), "seconds": int(facts.window.size.total_seconds())},
         "columns": [],

@@ -9,7 +9,7 @@ from monitor.db import incidents, results
 from monitor.db.database import Session
 from monitor.db.models import Evaluation, Incident, Model, Monitor
 from monitor.evaluation import Change, Look, MonitorRule, Severity, Transition, Verdict, next_transition
-from monitor.evaluation.words import name_of
+from monitor.metrics import describe
 
 
 def update_incident(session: Session, model: Model, monitor: Monitor, rule: MonitorRule, now: datetime) -> Transition:
@@ -80,7 +80,7 @@ def _title(model: Model, rule: MonitorRule, transition: Transition) -> str:
     if columns:
         listed = ", ".join(columns[:3]) + (f" +{len(columns) - 3} more" if len(columns) > 3 else "")
         return f"{model.name}: {listed} drifted"
-    name = name_of(rule.metric)
+    name = describe(rule.metric).title
     wrong = {"drift": "drifted", "prediction_drift": "predictions drifted", "silence": "no predictions arrive"}
     return f"{model.name}: {wrong.get(rule.metric, f'{name} out of bounds')}"
 

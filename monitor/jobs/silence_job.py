@@ -15,7 +15,7 @@ from monitor.evaluation import Verdict
 from monitor.jobs.evaluate_job import to_rule
 from monitor.jobs.incident_job import update_incident
 from monitor.jobs.stores import Stores
-from monitor.windows import window_of
+from monitor.windows import format_duration, window_of
 
 # Fewer windows than this tell nothing about a rhythm.
 LEAST_WINDOWS = 8
@@ -50,7 +50,7 @@ def judge_silence(
     longest = max(_longest_gap(starts), _longest_gap(touched), size)
     usual = max(factor * longest, _least_usual(max(starts) - min(starts), longest, size))
     quiet = now - last
-    reason = f"nothing received for {_hours(quiet)}; up to {_hours(usual)} is usual for this model"
+    reason = f"nothing received for {format_duration(quiet)}; up to {format_duration(usual)} is usual for this model"
     return Silence(Verdict.BREACH if quiet > usual else Verdict.OK, quiet, usual, reason)
 
 
@@ -111,8 +111,3 @@ def _check(session: Session, model: Model, monitor: Monitor, now: datetime) -> b
     results.save_evaluation(session, span.start, row, now)
     update_incident(session, model, monitor, to_rule(monitor), now)
     return found.verdict is Verdict.BREACH
-
-
-def _hours(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -4,6 +4,7 @@ Nothing here writes and nothing reads a clock: `now` is passed in. An unknown mo
 NotFound; an empty database gives empty lists.
 """
 
+from monitor.metrics import MetricInfo, describe, format_value
 from monitor.queries.connect import Database, open_database
 from monitor.queries.drift import (
     DriftRow,
@@ -25,12 +26,12 @@ from monitor.queries.incidents import (
     incident_detail,
     incidents,
 )
-from monitor.queries.metrics import MetricInfo, describe, format_value
 from monitor.queries.models import BaselineInfo, Deployment, ModelSummary, VersionInfo, model_summary
 from monitor.queries.overview import ModelRow, overview
 from monitor.queries.series import SeriesPoint, series
 from monitor.queries.sign_in import may_read, needs_key
-from monitor.queries.states import State, describe_bounds, describe_point, format_duration
+from monitor.queries.states import State, describe_bounds, describe_point
+from monitor.windows import format_duration
 
 __all__ = [
     "BaselineInfo",

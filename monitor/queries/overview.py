@@ -13,7 +13,7 @@ from monitor.db.reads import Session
 from monitor.db.reads.evaluations import latest_evaluations, list_monitors, read_evaluations
 from monitor.db.reads.incidents import list_incidents
 from monitor.db.reads.points import last_points, metric_names, window_sizes_by_use
-from monitor.queries.metrics import MAIN
+from monitor.metrics import MAIN
 from monitor.queries.series import SeriesPoint, column_verdicts, main_size, to_point
 from monitor.queries.states import State, headline, model_state
 

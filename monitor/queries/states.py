@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.db.models import Incident, Model
-from monitor.queries.metrics import describe, format_value
+from monitor.metrics import describe, format_value
 from monitor.queries.series import SeriesPoint
+from monitor.windows import format_duration
 
 
 class State(StrEnum):
@@ -103,20 +104,3 @@ def format_moment(moment: datetime | None, now: datetime) -> str:
         return "never"
     year = "" if moment.year == now.year else f" {moment.year}"
     return f"{moment.day} {moment:%b}{year} {moment:%H:%M} UTC"
-
-
-def format_duration(span: timedelta) -> str:
-    """The span in its largest one or two units.
-
-    >>> [format_duration(timedelta(minutes=minutes)) for minutes in (4440, 90, 0)]
-    ['3 d 2 h', '1 h 30 min', '0 s']
-    """
-    seconds = max(0, int(span.total_seconds()))
-    parts: list[str] = []
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, seconds = divmod(seconds, length)
-        if count:
-            parts.append(f"{count} {unit}")
-        elif parts:
-            break
-    return " ".join(parts[:2]) or "0 s"

@@ -20,8 +20,8 @@ from monitor.api import incidents, models, status
 from monitor.config import Settings, load_settings
 from monitor.errors import KedgeError
 from monitor.evaluation.evaluate import PERFORMANCE_METRICS
+from monitor.metrics import KNOWN
 from monitor.plugins import DISTRIBUTION, FAMILIES
-from monitor.queries.metrics import KNOWN
 from tests.docs.pages import pages
 
 

@@ -236,10 +236,11 @@ def test_the_default_monitors_are_few(task: Task | None, scored: bool, baseline:
 @pytest.mark.parametrize(
     ("metric", "value", "low", "high", "said"),
     [
-        ("auc", 0.5123, 0.66, None, "AUC 0.512, expected at least 0.66"),
+        ("auc", 0.5123, 0.66, None, "AUC 0.51, expected at least 0.66"),
         ("error_rate", 0.125, None, 0.05, "Error rate 12.5 %, expected at most 5.0 %"),
-        ("latency_p95", 1234.0, None, 88.44, "P95 latency 1.23e+03 ms, expected at most 88.4 ms"),
-        ("mae", 3.14159, 1.0, 2.0, "Mean absolute error 3.14, expected at least 1 and at most 2"),
+        ("latency_p95", 1234.0, None, 88.44, "Latency p95 1,234 ms, expected at most 88 ms"),
+        ("mae", 3.14159, 1.0, 2.0, "MAE 3.14, expected at least 1 and at most 2"),
+        ("auc", 0.6584, 0.66, None, "AUC 0.6584, expected at least 0.66"),
         ("label_coverage", 0.4, 0.8, None, "Label coverage 40.0 %, expected at least 80.0 %"),
     ],
 )

@@ -56,11 +56,11 @@ def test_a_model_that_never_received_anything_is_not_silent() -> None:
     assert (found.verdict, found.quiet) == ("insufficient", timedelta(0))
 
 
-def test_reasons_are_told_in_minutes_then_in_hours() -> None:
+def test_reasons_are_told_in_the_largest_units() -> None:
     short = judge_silence(CONSTANT, CONSTANT, MONDAY, HOUR, 1, MONDAY + timedelta(minutes=95)).reason
     long = judge_silence(CONSTANT, CONSTANT, MONDAY, HOUR, 3, MONDAY + timedelta(hours=30)).reason
-    assert short == "nothing received for 95 min; up to 60 min is usual for this model"
-    assert long == "nothing received for 30.0 h; up to 3.0 h is usual for this model"
+    assert short == "nothing received for 1 h 35 min; up to 1 h is usual for this model"
+    assert long == "nothing received for 1 d 6 h; up to 3 h is usual for this model"
 
 
 def test_silence_opens_one_critical_or_warning_incident_and_the_next_rows_end_it(site: Site) -> None:

@@ -8,8 +8,9 @@ from types import ModuleType
 
 import pytest
 
+from monitor import metrics
 from monitor.db.models import ModelVersion
-from monitor.queries import Deployment, describe, describe_bounds, format_value, histograms, metrics, states
+from monitor.queries import Deployment, describe, describe_bounds, format_value, histograms, states
 from monitor.queries.models import deployments
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
