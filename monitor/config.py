@@ -56,6 +56,9 @@ class JobSettings(BaseModel):
     settle_seconds: float = Field(
         120, ge=0, description="How long a window waits for stragglers before it is evaluated."
     )
+    reopen_seconds: float = Field(
+        20, ge=0, description="How long a window that late rows or labels reopened waits for more of them."
+    )
     lease_seconds: float = Field(
         120, gt=0, description="How long a worker may hold a window before another takes it over."
     )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from monitor.db.models import Model, Monitor, WindowState
 from monitor.windows import Window, windows_touched
+
+# A reopened window that was touched so often is evaluated even while labels go on coming.
+MANY_TOUCHES = 60
 
 
 def window_sizes(session: Session, model_id: int) -> list[timedelta]:
@@ -55,25 +58,42 @@ def touch_windows(session: Session, model_id: int, windows: Iterable[Window], no
         )
 
 
-def due_windows(session: Session, now: datetime, settle: timedelta, limit: int = 100) -> Sequence[WindowState]:
-    """Windows that changed since they were evaluated and have settled, oldest first.
+def due_windows(
+    session: Session, now: datetime, settle: timedelta, limit: int = 100, reopen: timedelta = timedelta(0)
+) -> Sequence[WindowState]:
+    """Windows that changed since they were evaluated and have settled: new ones first, in order, then reopened ones.
 
     A window has settled when the clock is past its end by `settle`, and either rows have arrived from beyond it by
     that much (so a replay of old logs is evaluated whole, window by window) or nothing has touched it for that long.
+    One that was evaluated before waits until nothing has touched it for `reopen`, or until it was touched many times;
+    those take turns, the one that waits longest first. So labels that trickle in for weeks hold up no new window.
     """
     candidates = session.execute(
         select(WindowState, Model.watermark)
         .join(Model, Model.id == WindowState.model_id)
         .where(WindowState.revision > WindowState.evaluated_revision, _free(now))
-        .order_by(WindowState.start, WindowState.id)
+        .order_by(
+            case((WindowState.evaluated_revision == 0, 0), else_=1),
+            case((WindowState.evaluated_revision == 0, WindowState.start), else_=WindowState.touched_at),
+            WindowState.start,
+            WindowState.id,
+        )
     )
     due: list[WindowState] = []
     for state, watermark in candidates:
+        if _waits(state, now, reopen):
+            continue
         if has_settled(window(state), watermark, state.touched_at, now, settle):
             due.append(state)
             if len(due) == limit:
                 break
     return due
+
+
+def _waits(state: WindowState, now: datetime, reopen: timedelta) -> bool:
+    """Whether a reopened window waits for more of what reopened it."""
+    touches = state.revision - state.evaluated_revision
+    return bool(state.evaluated_revision) and touches < MANY_TOUCHES and now - state.touched_at < reopen
 
 
 def has_settled(

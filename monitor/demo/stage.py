@@ -39,6 +39,7 @@ flush_seconds = 0.3
 [jobs]
 tick_seconds = 0.3
 settle_seconds = 3600
+reopen_seconds = 0
 
 [outgoing]
 allow_loopback = true

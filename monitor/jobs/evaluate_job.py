@@ -51,10 +51,11 @@ class _Task:
 
 def evaluate_due_windows(stores: Stores, owner: str, now: datetime, limit: int = 50) -> EvaluateReport:
     """Evaluate up to `limit` due windows, oldest first. A window that fails stays due and does not stop the others."""
-    settle = timedelta(seconds=stores.settings.jobs.settle_seconds)
+    pace = stores.settings.jobs
+    settle, reopen = timedelta(seconds=pace.settle_seconds), timedelta(seconds=pace.reopen_seconds)
     began = time.monotonic()
     with stores.db.reading() as session:
-        due = [state.id for state in window_store.due_windows(session, now, settle, limit)]
+        due = [state.id for state in window_store.due_windows(session, now, settle, limit, reopen)]
     evaluated = lost = failed = 0
     for window_id in due:
         try:

@@ -17,8 +17,10 @@ from monitor.jobs.incident_job import update_incident
 from monitor.jobs.stores import Stores
 from monitor.windows import format_duration, window_of
 
-# Fewer windows than this tell nothing about a rhythm.
+# Fewer windows, or fewer hours of receiving them, tell nothing about a rhythm.
 LEAST_WINDOWS = 8
+LEAST_KNOWN = timedelta(days=1)
+WEEKEND = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +46,21 @@ def judge_silence(
     `starts` are the windows that had rows, `touched` when each was last written to: a model that is only called in
     office hours has long gaps in the first, one whose log is uploaded once a day in the second.
     """
-    if last is None or len(starts) < LEAST_WINDOWS:
-        reason = f"{len(starts)} windows had rows, {LEAST_WINDOWS} are needed to know the rhythm"
+    known = min(_span(starts), _span(touched))
+    if last is None or len(starts) < LEAST_WINDOWS or known < LEAST_KNOWN:
+        reason = f"{len(starts)} windows in {format_duration(known)} tell no rhythm yet; a day of receiving is needed"
         return Silence(Verdict.INSUFFICIENT, timedelta(0), timedelta(0), reason)
     longest = max(_longest_gap(starts), _longest_gap(touched), size)
-    usual = max(factor * longest, _least_usual(max(starts) - min(starts), longest, size))
+    # A model that rests at night may rest at weekends too: within its first week nobody can know.
+    least = WEEKEND if longest > size and known < timedelta(days=7) else timedelta(0)
+    usual = max(factor * longest, least)
     quiet = now - last
     reason = f"nothing received for {format_duration(quiet)}; up to {format_duration(usual)} is usual for this model"
     return Silence(Verdict.BREACH if quiet > usual else Verdict.OK, quiet, usual, reason)
 
 
-def _least_usual(known: timedelta, longest: timedelta, size: timedelta) -> timedelta:
-    """How long a silence may last while less is known than the rhythm it may have: a night, then a weekend."""
-    if known < timedelta(days=1):
-        return timedelta(days=1)
-    rests = longest > size
-    return timedelta(days=3) if rests and known < timedelta(days=7) else timedelta(0)
+def _span(moments: Sequence[datetime]) -> timedelta:
+    return max(moments) - min(moments) if moments else timedelta(0)
 
 
 def _longest_gap(moments: Sequence[datetime]) -> timedelta:

@@ -117,7 +117,11 @@ def open_site(db: Database, folder: Path, **monitoring: Any) -> Site:
     settings = Settings(
         data_dir=folder,
         monitoring={"window": "1h", "baseline_rows": 500} | monitoring,
-        jobs={"settle_seconds": SETTLE.total_seconds(), "lease_seconds": LEASE.total_seconds()},
+        jobs={
+            "settle_seconds": SETTLE.total_seconds(),
+            "lease_seconds": LEASE.total_seconds(),
+            "reopen_seconds": 0,
+        },
     )
     return Site(Stores(db, Lake(str(folder / "lake")), get_engine(), settings))
 

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from monitor.db import catalog, results, window_store
 from monitor.db.database import Database
-from monitor.db.models import Evaluation, MetricPoint, ProfileRow
+from monitor.db.models import Evaluation, MetricPoint, ProfileRow, WindowState
 from monitor.db.window_store import has_settled
 from monitor.jobs import Stores, evaluate_due_windows, evaluate_job
 from monitor.profiles import WindowProfile
@@ -202,3 +203,30 @@ def test_the_end_of_a_month_and_of_a_leap_day_are_windows_like_any_other(site: S
     assert list(site.windows()) == [datetime(2028, 2, 29, 23, tzinfo=UTC), datetime(2028, 3, 1, tzinfo=UTC)]
     counts = [p.value for p in site.read(MetricPoint, MetricPoint.start) if p.metric == "predictions"]
     assert counts == [1, 1]
+
+
+def test_labels_that_trickle_into_old_windows_hold_up_no_new_one(site: Site) -> None:
+    site.send(hours(0, 12), settled(11))
+    site.onboard(settled(11))
+    with site.stores.db.session() as session:
+        session.execute(update(WindowState).values(evaluated_revision=1, revision=2))
+    site.send(hour(12), settled(12))
+    with site.stores.db.reading() as session:
+        due = window_store.due_windows(session, settled(13), SETTLE, limit=2)
+    assert due[0].start == START + 12 * HOUR
+
+
+def test_a_reopened_window_waits_for_more_of_what_reopened_it_but_not_for_ever(site: Site) -> None:
+    site.send(hours(0, 3), settled(2))
+    site.onboard(settled(2))
+    wait, now = timedelta(seconds=20), settled(5)
+
+    def due(touched: datetime, revision: int) -> int:
+        with site.stores.db.session() as session:
+            session.execute(update(WindowState).values(evaluated_revision=1, revision=revision, touched_at=touched))
+        with site.stores.db.reading() as session:
+            return len(window_store.due_windows(session, now, SETTLE, reopen=wait))
+
+    assert due(now - timedelta(seconds=19), 2) == 0
+    assert due(now - wait, 2) == 2  # the third hour has not settled
+    assert due(now, 1 + window_store.MANY_TOUCHES) == 2

@@ -48,7 +48,7 @@ def test_drift_opens_one_incident_in_the_third_window_of_four_and_recovery_resol
     assert evidence["baseline"] == "first predictions"
     assert evidence["window"] == {"start": (START + 11 * HOUR).isoformat(), "seconds": 3600}
     assert evidence["value"] > evidence["high"] > 0
-    assert evidence["versions"] == [{"name": "1", "share": 1.0}]
+    assert evidence["versions"] == [{"name": "1", "%": 1.0}]
     [running] = live(site, 12, shift=25)
     assert (running.id, running.evidence["windows_in_breach"]) == (incident.id, 4)
     assert running.evidence["window"]["start"] == (START + 12 * HOUR).isoformat()
@@ -65,7 +65,7 @@ def test_errors_open_a_critical_incident_in_their_first_window_and_the_next_good
     [incident] = live(site, 8, errors=30)
     assert (incident.metric, incident.severity, incident.since) == ("error_rate", "critical", START + 8 * HOUR)
     assert incident.evidence["summary"] == "Error rate 30.0 %, expected at most 5.0 %"
-    assert incident.evidence["unit"] == "share"
+    assert incident.evidence["unit"] == "%"
     [over] = live(site, 9)
     assert (over.state, over.until) == ("resolved", START + 9 * HOUR)
 
