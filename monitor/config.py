@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(_in_words(each["loc"], each["type"], each["msg"]) for each in error.errors())
         raise ConfigError(f"settings are not usable: {problems}") from None
     except SettingsError as error:
         raise ConfigError(f"settings are not usable: {error}") from None
@@ -222,3 +223,15 @@ def resolve_secret(text: str) -> str:
             raise ConfigError(f"secret file {text[5:]!r} is empty")
         return secret
     return text
+
+
+def _in_words(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    """One problem of the settings: its name, and what is wrong with it."""
+    name = ".".join(map(str, place))
+    if kind != "extra_forbidden":
+        return f"{name}: {message.removeprefix('Value error, ')}"
+    group: Any = Settings
+    for part in place[:-1]:
+        group = group.model_fields[str(part)].annotation
+    near = get_close_matches(str(place[-1]), list(group.model_fields), n=1)
+    return f"{name}: there is no such setting" + (f"; did you mean {near[0]!r}?" if near else "")

@@ -13,7 +13,9 @@ Scalar = None | bool | int | float | str
 """What a feature, a prediction or a label may hold."""
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/@+-]{0,199}")
-NAME_RULE = "1 to 200 letters, digits, spaces or . _ : / @ + -, the first a letter or digit"
+NAME_RULE = (
+    "1 to 200 letters, digits, spaces or . _ : / @ + -, the first a letter or digit, no space at the end, no two dots"
+)
 DEFAULT_VERSION = "unversioned"
 
 
@@ -66,7 +68,7 @@ class Refusal(msgspec.Struct, kw_only=True):
 
 def check_model_name(name: str) -> str:
     """Return `name` if it is a usable model name, else raise InvalidValue."""
-    if not MODEL_NAME.fullmatch(name):
+    if not MODEL_NAME.fullmatch(name) or name.endswith(" ") or ".." in name:
         raise InvalidValue(f"model name {name[:220]!r} is not usable; accepted: {NAME_RULE}")
     return name
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from collectors.collector import Collector, Request, Taken, random_ids
@@ -33,6 +34,22 @@ class FileRecords:
     labels: list[LabelRecord]
     refused: int
     reason: str
+
+
+class Outcome(StrEnum):
+    """What became of the records that waited in the inbox; those that are not written wait on."""
+
+    WRITTEN = "written"
+    HELD = "held"  # by a running collector, which writes them itself
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """How a flush ended; `failures` says what could not be written and why."""
+
+    outcome: Outcome
+    failures: list[str] = field(default_factory=list)
 
 
 def choose_format(body: bytes, name: str, path: str) -> LogFormat:
@@ -101,14 +118,16 @@ def ingest_file(stores: Stores, inbox: Inbox, request: Request, body: bytes, log
     yield from Collector(inbox, stores.settings.collector).ingest(body, request, log_format)
 
 
-def flush_inbox(stores: Stores, inbox: Inbox) -> bool:
-    """Write the inbox to the lake; False when a running collector holds it, which then does so itself."""
+def flush_inbox(stores: Stores, inbox: Inbox) -> Flushed:
+    """Write the inbox to the lake, unless a running collector holds it. What fails stays in the inbox; never raises."""
     flusher = Flusher(inbox, stores.lake, stores.db, stores.settings.collector)
     try:
-        while flusher.flush(clock()).more:
+        while (report := flusher.flush(clock())).more and not report.failures:
             pass
     except Conflict:
-        return False
+        return Flushed(Outcome.HELD)
+    except Exception as error:  # whatever it is, the records are durable and the next flush begins with them
+        return Flushed(Outcome.FAILED, [str(error)])
     finally:
         flusher.close()
-    return True
+    return Flushed(Outcome.FAILED if report.failures else Outcome.WRITTEN, report.failures)

@@ -124,13 +124,14 @@ class Supervisor:
             child.failures += 1
             child.restart_at = time.monotonic() + pause
             self._say(f"{child.name} ended with status {child.process.returncode}; starting it again in {pause:.0f} s")
+            self._say(self._tail(child, lines=3))
         elif time.monotonic() >= child.restart_at:
             child.restart_at = 0.0
             self._spawn(child)
 
-    def _tail(self, child: Child) -> str:
-        lines = (self._logs / f"{child.name}.log").read_text(errors="replace").splitlines()
-        return "\n".join(f"  {line}" for line in lines[-15:])
+    def _tail(self, child: Child, lines: int = 15) -> str:
+        written = (self._logs / f"{child.name}.log").read_text(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in written[-lines:])
 
 
 def check_port(host: str, port: int, what: str, setting: str) -> None:

@@ -20,6 +20,7 @@ from collectors.sources.openapi import openapi_paths
 from monitor.access import KeyRing
 from monitor.api import create_api
 from monitor.api.dependencies import Reader
+from monitor.app.logs import set_up_logging
 from monitor.app.stores import clock, open_database
 from monitor.config import Settings
 from monitor.lake import Lake
@@ -58,6 +59,7 @@ class Web:
 
 def run_collector(settings: Settings) -> None:
     """Serve until a signal; then drain and end."""
+    set_up_logging()
     web = Web(settings)
     server = uvicorn.Server(
         uvicorn.Config(

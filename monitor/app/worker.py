@@ -11,6 +11,7 @@ from datetime import datetime
 from random import Random
 
 from alerts import build_channels, build_responses, deliver, dispatch, respond
+from monitor.app.logs import set_up_logging
 from monitor.app.stores import clock, open_stores
 from monitor.config import Settings
 from monitor.db import catalog
@@ -59,6 +60,12 @@ def build_jobs(stores: Stores) -> list[Job]:
     ]
 
 
+def check_alerting(settings: Settings) -> None:
+    """Raise ConfigError for a channel or response that can't be built, before anything is started."""
+    build_channels(settings.channels, settings.outgoing)
+    build_responses(settings.responses, settings.outgoing)
+
+
 def compact_lake(stores: Stores) -> int:
     """Merge the small files that frequent flushes leave; returns how many were merged. A table that fails is logged."""
     with stores.db.reading() as session:
@@ -75,6 +82,7 @@ def compact_lake(stores: Stores) -> int:
 
 def run_worker(settings: Settings) -> None:
     """Run the jobs until a signal; running ones end first."""
+    set_up_logging()
     stores = open_stores(settings)
     scheduler = Scheduler(build_jobs(stores))
     stop = threading.Event()

@@ -16,10 +16,11 @@ from monitor.app.first_run import FirstKeys, make_first_keys
 from monitor.app.processes import Child, Supervisor, check_port
 from monitor.app.stores import clock, open_database
 from monitor.app.web import run_collector
-from monitor.app.worker import run_worker
+from monitor.app.worker import check_alerting, run_worker
 from monitor.cli.output import err, out
 from monitor.cli.settings import read_settings
 from monitor.config import Settings
+from monitor.errors import ConfigError
 
 DataDir = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Folder for everything Kedge keeps; .kedge otherwise.")
@@ -58,7 +59,12 @@ def up(
     settings = read_settings(data_dir=data, port=port, dashboard_port=dashboard_port, host=host)
     check_port(settings.host, settings.port, "the collector", "--port")
     if with_dashboard:
+        if settings.port == settings.dashboard_port:
+            raise ConfigError(
+                f"collector and dashboard can't share port {settings.port}; change --port or --dashboard-port"
+            )
         check_port(settings.host, settings.dashboard_port, "the dashboard", "--dashboard-port")
+    check_alerting(settings)
     database = open_database(settings)
     made = make_first_keys(database, clock())
     database.close()

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    model: Annotated[str, typer.Argument(help="The model's name.")],
+    model: Annotated[str, typer.Option("--model", help="The model's name.")],
     to: Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write.")] = Path("drift.html"),
     window: Annotated[
         datetime | None, typer.Option(help="A time (UTC) in the window to report on; the latest window otherwise.")
@@ -36,7 +36,7 @@ def report(
     A baseline that came from a file has no rows in the log: then the model's first window is the reference. The
     verdicts on the page are Evidently's; Kedge's own are on the dashboard.
 
-        kedge report churn --out churn.html
+        kedge report --model churn --out churn.html
     """
     stores = open_stores(read_settings())
     with Status("reading the log and writing the report", console=err):

@@ -110,8 +110,9 @@ def _as_point(metric: str, verdict: ColumnVerdict, column: str = "") -> Point:
 
 def _quality(profile: WindowProfile) -> list[Point]:
     points = [share_point("missing_rate", c.missing, c.rows, name) for name, c in profile.columns.items()]
-    rows = profile.service.rows
-    return points + [share_point("type_errors", n, rows, name) for name, n in profile.type_errors.items()]
+    rows, worst = profile.service.rows, max(profile.type_errors.values(), default=0)
+    points += [share_point("type_errors", n, rows, name) for name, n in profile.type_errors.items()]
+    return [*points, share_point("type_errors", worst, rows)]
 
 
 def _judge_drift(rule: MonitorRule, verdicts: Sequence[ColumnVerdict], facts: WindowFacts) -> Judgement:
@@ -171,6 +172,9 @@ def _judge_point(rule: MonitorRule, point: Point, facts: WindowFacts) -> Judgeme
     broken = breaches(point, bounds)
     reason = words.point_summary(rule.metric, point, bounds)
     far = broken and is_far_out(point, bounds)
+    evidence = _evidence(facts, rule, reason, point.n, point.value, bounds)
+    if broken and rule.metric == "type_errors":
+        evidence["columns"] = _mistyped(facts.profile, bounds.high or 0.0)
     return Judgement(
         rule,
         Verdict.BREACH if broken else Verdict.OK,
@@ -180,8 +184,21 @@ def _judge_point(rule: MonitorRule, point: Point, facts: WindowFacts) -> Judgeme
         bounds.high,
         point.n,
         reason,
-        _evidence(facts, rule, reason, point.n, point.value, bounds),
+        evidence,
+        tuple(column["name"] for column in evidence["columns"]),
     )
+
+
+def _mistyped(profile: WindowProfile, limit: float) -> list[dict[str, Any]]:
+    """The features that came with values of another kind, the worst first."""
+    ranked = sorted(profile.type_errors.items(), key=lambda item: (-item[1], item[0]))
+    shares = [(name, count / profile.service.rows) for name, count in ranked]
+    why = "values of another kind than the schema's"
+    return [
+        {"name": name, "value": share, "limit": limit, "p_value": None, "why": why}
+        for name, share in shares
+        if share > limit
+    ]
 
 
 def _undecided(rule: MonitorRule, verdict: Verdict, point: Point, reason: str, facts: WindowFacts) -> Judgement:

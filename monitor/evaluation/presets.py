@@ -39,6 +39,13 @@ def default_rules(
             {"kind": "baseline", "direction": "high", "sigmas": 4, "smallest": 50.0, "share": 0.5},
             min_rows=min_rows,
         ),
+        MonitorRule(
+            "type_errors",
+            "type_errors",
+            window,
+            {"kind": "baseline", "direction": "high", "sigmas": 3, "smallest": 0.02, "without_baseline": 0.02},
+            min_rows=min_rows,
+        ),
         MonitorRule("silence", "silence", window, {"kind": "silence", "factor": 2}, 1, 1, 1, min_rows=0),
     ]
     if not has_baseline:

@@ -230,7 +230,7 @@ def test_infinite_errors_are_evidence_that_any_database_can_keep() -> None:
 def test_the_default_monitors_are_few(task: Task | None, scored: bool, baseline: bool, last: str) -> None:
     rules = default_rules(task, scored, baseline, HOUR, 50, 0.1)
     assert rules[-1].name == last
-    assert len({each.name for each in rules}) == len(rules) <= 6
+    assert len({each.name for each in rules}) == len(rules) <= 7
 
 
 @pytest.mark.parametrize(
@@ -252,3 +252,11 @@ def test_every_point_says_why_it_has_no_value() -> None:
     points, _ = evaluate_window(WindowFacts(WINDOW, WindowProfile(), None, "", Task.BINARY, "1"), [])
     assert {p.metric for p in points} >= {"predictions", "error_rate", "latency_p95", "accuracy", "auc", "f1"}
     assert all((p.value is None) == (p.status is not Status.OK) == bool(p.reason) for p in points)
+
+
+def test_a_feature_whose_values_change_their_kind_is_named() -> None:
+    retyped = WindowProfile(ServiceProfile(rows=100), type_errors={"age": 30, "plan": 1})
+    found = judged(retyped, rule("type_errors"))
+    assert (found.verdict, found.columns) == (Verdict.BREACH, ("age",))
+    assert found.reason == "Type errors 30.0 %, expected at most 5.0 %"
+    assert judged(WindowProfile(ServiceProfile(rows=100)), rule("type_errors")).verdict is Verdict.OK

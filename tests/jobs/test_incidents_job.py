@@ -48,7 +48,7 @@ def test_drift_opens_one_incident_in_the_third_window_of_four_and_recovery_resol
     assert evidence["baseline"] == "first predictions"
     assert evidence["window"] == {"start": (START + 11 * HOUR).isoformat(), "seconds": 3600}
     assert evidence["value"] > evidence["high"] > 0
-    assert evidence["versions"] == [{"name": "1", "%": 1.0}]
+    assert evidence["versions"] == [{"name": "1", "share": 1.0}]
     [running] = live(site, 12, shift=25)
     assert (running.id, running.evidence["windows_in_breach"]) == (incident.id, 4)
     assert running.evidence["window"]["start"] == (START + 12 * HOUR).isoformat()
@@ -81,7 +81,7 @@ def test_a_model_that_got_worse_is_found_when_its_labels_come(site: Site) -> Non
     site.work(settled(9) + HOUR)
     [incident] = site.incidents()
     assert (incident.metric, incident.since) == ("auc", START + 8 * HOUR)
-    assert incident.evidence["summary"].startswith("AUC 0.412, expected at least 0.6")
+    assert incident.evidence["summary"].startswith("AUC 0.41, expected at least 0.6")
 
 
 def test_a_feature_that_is_called_prediction_is_a_feature_like_any_other(site: Site) -> None:

@@ -18,13 +18,13 @@ from monitor.windows import parse_size, windows_touched
 from tests.jobs.site import DAY, HOUR, SETTLE, START, Site, versions
 from tests.jobs.traffic import calls, hour, hours, label, labels, settled
 
-SERVICE = {"error_rate", "latency_p95", "silence"}
+SERVICE = {"error_rate", "latency_p95", "type_errors", "silence"}
 DRIFT = {"feature_drift", "prediction_drift"}
 
 
 def test_service_monitors_come_at_once_and_drift_and_performance_with_the_baseline(site: Site) -> None:
     site.send(hours(0, 3), settled(2))
-    assert site.onboard(settled(2)) == 3
+    assert site.onboard(settled(2)) == len(SERVICE)
     assert set(site.monitors()) == SERVICE
     assert site.onboard(settled(2)) == 0
     site.work(settled(2))
@@ -92,7 +92,7 @@ def test_a_flush_that_began_before_the_monitors_were_there_touches_the_new_windo
             catalog.count_predictions(session, model_id, versions(late), settled(1))
             onboarding = pool.submit(onboard_models, site.stores, settled(1))
             window_store.touch_moments(session, model_id, [each.event_time for each in late], settled(1))
-        assert onboarding.result(30) == 3
+        assert onboarding.result(30) == len(SERVICE)
     assert list(site.windows()) == [START, START + HOUR]
 
 
@@ -100,7 +100,7 @@ def test_workers_that_onboard_at_once_add_each_monitor_once(site: Site) -> None:
     site.send(hours(0, 6), settled(5))
     with ThreadPoolExecutor(3) as pool:
         added = [pool.submit(site.onboard, settled(5)) for _ in range(3)]
-        assert sum(each.result(60) for each in added) == 6
+        assert sum(each.result(60) for each in added) == 7
     assert set(site.monitors()) == SERVICE | DRIFT | {"auc"}
 
 
