@@ -5,15 +5,17 @@ The HTTP source and `kedge ingest` both come through here, so they accept, refus
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from collectors.formats import WHOLE_BODY, Decoded, LogFormat, find_format
+from collectors.formats.reading import shown
 from collectors.inbox import Answer, Delivery, Inbox, Receipt
 from collectors.metrics import CollectorMetrics
 from collectors.payloads import pack
@@ -24,6 +26,10 @@ from monitor.records import Refusal
 
 MOST_SHOWN = 100
 """How many refused records an answer lists; the others are in quarantine all the same."""
+
+_OTHER_BODY = (
+    "Idempotency-Key {} came before with another body, ?model= or ?version=; accepted: the same again, or a new key"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +88,17 @@ class Collector:
                     f"the body has more than max_records = {self.settings.max_records} records; send fewer at a time"
                 )
                 return refuse_body(request, 413, reason, body)
-        return _taken(whole, request)
+        return _taken(whole, request, body)
 
     def ingest(self, body: bytes, request: Request, log_format: LogFormat) -> Iterator[Taken]:
         """Take a body of any length stretch by stretch, and store each before the next is read (`kedge ingest`)."""
-        terms = self._terms(request, self.settings.max_record_bytes)
+        terms = replace(self._terms(request, self.settings.max_record_bytes), model_is_named="with --model")
         for decoded in log_format.decode(body, request.kind):
             broken = _whole_body(decoded)
             taken = (
-                refuse_body(request, 400, broken.reason, body) if broken else _taken(validate(decoded, terms), request)
+                refuse_body(request, 400, broken.reason, body)
+                if broken
+                else _taken(validate(decoded, terms), request, body)
             )
             self.record(taken, self.inbox.append(taken.delivery))
             yield taken
@@ -100,7 +108,9 @@ class Collector:
         if self.metrics is None:
             return
         kind, counts = taken.delivery.kind, {"accepted": taken.accepted, "refused": taken.refused}
-        if receipt.repeated:
+        if receipt.conflict:
+            counts = {"refused": taken.accepted + taken.refused}
+        elif receipt.repeated:
             counts = {"repeated": taken.accepted + taken.refused}
         for outcome, count in counts.items():
             self.metrics.records.labels(kind, outcome).inc(count)
@@ -129,8 +139,12 @@ def refuse_body(request: Request, status: int, reason: str, body: bytes = b"") -
     return Taken(0, 1, delivery)
 
 
-def _taken(whole: Validated, request: Request) -> Taken:
+def _taken(whole: Validated, request: Request, body: bytes) -> Taken:
     refused = len(whole.refusals)
+    digest, conflict = b"", None
+    if request.key is not None:
+        digest = hashlib.sha256(f"{request.model!r} {request.version!r} ".encode() + body).digest()
+        conflict = refuse_body(request, 409, _OTHER_BODY.format(shown(request.key)), body).delivery
     delivery = Delivery(
         received_at=request.received_at,
         source=request.source,
@@ -139,6 +153,8 @@ def _taken(whole: Validated, request: Request) -> Taken:
         batches=pack(whole),
         refusals=whole.refusals,
         key=request.key,
+        digest=digest,
+        conflict=conflict,
     )
     return Taken(whole.accepted, refused, delivery)
 

@@ -6,7 +6,7 @@ In this order, each step durable before the next:
 2. claim     the prediction ids, so that an id seen twice counts once
 3. append    to the lake, in one Delta commit that also says through which inbox row this collector has written
 4. count     in one control transaction: the counters, the mark of what is counted, the windows that were touched
-5. forget    the inbox rows
+5. forget    the inbox rows; those of their records that are refused after all go to quarantine in the same commit
 
 Killed between any two steps, the next pass begins at 1 with the same rows and decides the same: claims are owned by
 inbox rows, step 3 asks the lake which rows it has, step 4 asks the mark, and touching a window twice is harmless.
@@ -34,6 +34,7 @@ from monitor.lake import Kind, Lake, labels_table, predictions_table
 from monitor.records import LabelRecord, PredictionRecord, Refusal
 
 Record = TypeVar("Record", PredictionRecord, LabelRecord)
+Refused = tuple[InboxRow, Refusal]
 
 
 class Placed(NamedTuple, Generic[Record]):
@@ -70,14 +71,14 @@ class HandOver:
         registration = register(self.db, model, [each.record for each in placed], self.limits, now)
         if registration is None:
             return self._refuse_model(model, Kind.PREDICTIONS, rows, placed)
-        usable = self._set_aside(placed, registration)
+        usable, refused = self._set_aside(placed, registration)
         claims = [(each.record.prediction_id, each.row.id, each.record.event_time) for each in usable]
         kept = list(compress(usable, self.claim(model, claims, now)))
         through = rows[-1].id
         written = self.append_predictions(model, kept, registration, through)
         self.count_predictions(model, kept, registration, through, now)
-        self.forget(model, Kind.PREDICTIONS, through)
-        return HandedOver(written, len(usable) - len(kept), len(placed) - len(usable), self._is_full(placed))
+        self.forget(model, Kind.PREDICTIONS, through, refused)
+        return HandedOver(written, len(usable) - len(kept), len(refused), self._is_full(placed))
 
     def labels(self, model: str, now: datetime) -> HandedOver:
         rows = self.inbox.rows(model, Kind.LABELS, self.limits.flush_rows)
@@ -144,8 +145,8 @@ class HandOver:
             progress.set_counted(session, collector, model, kind, max(through, counted))
             window_store.touch_moments(session, registration.model_id, moments, now)
 
-    def forget(self, model: str, kind: Kind, through: int) -> None:
-        self.inbox.forget(model, kind, through)
+    def forget(self, model: str, kind: Kind, through: int, refused: Sequence[Refused] = ()) -> None:
+        self.inbox.forget(model, kind, through, refused)
 
     def _not_in_lake(self, model: str, kind: Kind, placed: Sequence[Placed[Record]]) -> list[Record]:
         through = self.lake.written_through(model, kind, self.inbox.collector_id)
@@ -153,10 +154,10 @@ class HandOver:
 
     def _set_aside(
         self, placed: Sequence[Placed[PredictionRecord]], registration: Registration
-    ) -> Sequence[Placed[PredictionRecord]]:
-        """Refuse the records whose features no longer fit into the schema; return the others."""
+    ) -> tuple[Sequence[Placed[PredictionRecord]], Sequence[Refused]]:
+        """The usable records, and those to refuse because their features no longer fit into the schema."""
         if not registration.full:
-            return placed
+            return placed, ()
         usable, refused = [], []
         for each in placed:
             if unknown := unknown_features(each.record, registration.features):
@@ -165,15 +166,13 @@ class HandOver:
                 refused.append((each.row, _refusal(each, f"{reason}accepted: up to max_features = {most}")))
             else:
                 usable.append(each)
-        self.inbox.refuse(Kind.PREDICTIONS, refused)
-        return usable
+        return usable, refused
 
     def _refuse_model(
         self, model: str, kind: Kind, rows: Sequence[InboxRow], placed: Sequence[Placed[Record]]
     ) -> HandedOver:
         reason = f"model {model!r} is new and there are max_models = {self.limits.max_models} models already"
-        self.inbox.refuse(kind, [(each.row, _refusal(each, reason)) for each in placed])
-        self.forget(model, kind, rows[-1].id)
+        self.forget(model, kind, rows[-1].id, [(each.row, _refusal(each, reason)) for each in placed])
         return HandedOver(refused=len(placed), full=self._is_full(placed))
 
     def _is_full(self, placed: Sequence[object]) -> bool:

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 from collectors import inbox_file
 from collectors.inbox_file import transaction
-from collectors.quarantine import bounded
+from collectors.quarantine import MAX_PAYLOAD, bounded
 from monitor.errors import Unavailable
 from monitor.lake import Kind
 from monitor.records import Refusal
@@ -52,7 +53,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Everything one request leaves behind, committed as one. `key` is its idempotency key."""
+    """Everything one request leaves behind, committed as one.
+
+    `key` is its idempotency key and `digest` that of what was sent. `conflict` is left behind instead when the key came
+    before with something else.
+    """
 
     received_at: datetime
     source: str
@@ -61,18 +66,26 @@ class Delivery:
     batches: Sequence[Batch] = ()
     refusals: Sequence[Refusal] = ()
     key: str | None = None
+    digest: bytes = b""
+    conflict: Delivery | None = None
 
     @property
     def size(self) -> int:
-        return sum(len(batch.payload) for batch in self.batches) + sum(len(r.payload) for r in self.refusals)
+        refused = sum(min(len(refusal.payload), MAX_PAYLOAD) for refusal in self.refusals)
+        return refused + sum(len(batch.payload) for batch in self.batches)
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """That a delivery is durable. `repeated`: its key was known, so the first answer stands and nothing was stored."""
+    """That a delivery is durable.
+
+    `repeated`: its key was known, so the first answer stands and nothing was stored. `conflict`: its key was known from
+    something else, so it went to quarantine.
+    """
 
     answer: Answer
     repeated: bool = False
+    conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,9 @@ class RefusedRow:
     payload: bytes
 
 
+_Waiting = tuple[Delivery, Future[Receipt]]
+
+
 class Inbox:
     """One inbox file, open for writing and for emptying. `close` waits for what was handed in."""
 
@@ -109,7 +125,7 @@ class Inbox:
         self.collector_id = inbox_file.collector_id(self._connection)
         # Writer thread and flusher share the connection: waiting for this lock is prompt, SQLite's own waiting sleeps.
         self._using = threading.Lock()
-        self._waiting: SimpleQueue[tuple[Delivery, Future[Receipt]] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._accepting = threading.Lock()
         self._closed = False
         self._writer = threading.Thread(target=self._write, name="kedge-inbox", daemon=True)
@@ -146,7 +162,7 @@ class Inbox:
             else:
                 return
 
-    def _take_waiting(self) -> list[tuple[Delivery, Future[Receipt]]]:
+    def _take_waiting(self) -> list[_Waiting]:
         """Everything that waits, at least one; empty when the inbox is closing."""
         group = []
         item = self._waiting.get()
@@ -162,48 +178,80 @@ class Inbox:
             self._waiting.put(None)  # the sign to stop is for the next round
         return group
 
-    def _commit(self, group: list[tuple[Delivery, Future[Receipt]]]) -> None:
+    def _commit(self, group: Sequence[_Waiting]) -> None:
         try:
             with self._using:
-                self._check_room(sum(delivery.size for delivery, _ in group))
+                admitted = self._admit(group)
                 with transaction(self._connection):
-                    receipts = [self._store(delivery) for delivery, _ in group]
-        except (sqlite3.Error, Unavailable) as error:
-            log.warning("inbox %s took nothing: %s", self.path, error)
-            for _, future in group:
+                    receipts = [self._store(delivery) for delivery, _ in admitted]
+        except Exception as error:  # whatever it is: these senders are told, and the next ones are served
+            log.warning("inbox %s took nothing: %s", self.path, error, exc_info=not isinstance(error, sqlite3.Error))
+            for future in [future for _, future in group if not future.done()]:
                 future.set_exception(Unavailable(f"the inbox can't store records now ({error}); try again later"))
             return
-        for (_, future), receipt in zip(group, receipts, strict=True):
+        for (_, future), receipt in zip(admitted, receipts, strict=True):
             future.set_result(receipt)
 
-    def _check_room(self, needed: int) -> None:
+    def _admit(self, group: Sequence[_Waiting]) -> list[_Waiting]:
+        """The deliveries there is room for, one after the other; the others fail, and only they."""
         used = inbox_file.bytes_in_use(self._connection)
-        if used + needed > self.max_bytes:
-            raise Unavailable(f"it holds {used} bytes, inbox_max_bytes is {self.max_bytes}")
+        admitted = []
+        for delivery, future in group:
+            if used + delivery.size <= self.max_bytes:
+                used += delivery.size
+                admitted.append((delivery, future))
+                continue
+            room = f"it holds {used} bytes, inbox_max_bytes is {self.max_bytes}"
+            log.warning("inbox %s has no room for %d bytes: %s", self.path, delivery.size, room)
+            future.set_exception(
+                Unavailable(f"the inbox has no room for the {delivery.size} bytes of this ({room}); try again later")
+            )
+        return admitted
 
     def _store(self, delivery: Delivery) -> Receipt:
+        if delivery.key is not None:
+            known = self._known(f"{delivery.kind}/{delivery.key}", delivery)
+            if known is not None:
+                return known
+        self._insert(delivery)
+        return Receipt(delivery.answer)
+
+    def _known(self, key: str, delivery: Delivery) -> Receipt | None:
+        """What a key that came before leads to; a new one is remembered, unless nothing was accepted under it."""
+        run = self._connection.execute
+        first = run("SELECT status, body, digest FROM idempotency WHERE key = ?", (key,)).fetchone()
+        if first is None:
+            if delivery.batches:
+                answer, at = delivery.answer, micros(delivery.received_at)
+                run(
+                    "INSERT INTO idempotency (key, status, body, created_at, digest) VALUES (?, ?, ?, ?, ?)",
+                    (key, answer.status, answer.body, at, delivery.digest),
+                )
+            return None
+        status, body, digest = first
+        if delivery.conflict is None or digest is None or digest == delivery.digest:
+            return Receipt(Answer(status, body), repeated=True)
+        self._insert(delivery.conflict)
+        return Receipt(delivery.conflict.answer, conflict=True)
+
+    def _insert(self, delivery: Delivery) -> None:
         at = micros(delivery.received_at)
         run = self._connection.execute
-        if delivery.key is not None:
-            key = f"{delivery.kind}/{delivery.key}"
-            first = run("SELECT status, body FROM idempotency WHERE key = ?", (key,)).fetchone()
-            if first is not None:
-                return Receipt(Answer(*first), repeated=True)
-            row = (key, delivery.answer.status, delivery.answer.body, at)
-            run("INSERT INTO idempotency VALUES (?, ?, ?, ?)", row)
         for batch in delivery.batches:
             run(
                 "INSERT INTO inbox (kind, model, received_at, source, n, payload) VALUES (?, ?, ?, ?, ?, ?)",
                 (batch.kind.value, batch.model, at, delivery.source, batch.count, batch.payload),
             )
+        self._quarantine(delivery.kind, ((delivery, refusal) for refusal in delivery.refusals))
+
+    def _quarantine(self, kind: Kind, refused: Iterable[tuple[Delivery | InboxRow, Refusal]]) -> None:
         self._connection.executemany(
             "INSERT INTO quarantine (received_at, source, model, kind, reason, payload) VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (at, delivery.source, r.model, delivery.kind.value, r.reason, r.payload)
-                for r in map(bounded, delivery.refusals)
+                (micros(brought.received_at), brought.source, r.model, kind.value, r.reason, r.payload)
+                for brought, r in ((brought, bounded(refusal)) for brought, refusal in refused)
             ],
         )
-        return Receipt(delivery.answer)
 
     # What follows is the flusher's side.
 
@@ -222,27 +270,30 @@ class Inbox:
 
     def rows(self, model: str, kind: Kind, most_records: int) -> list[InboxRow]:
         """The oldest rows of one model and kind: one at least, and as many as carry up to `most_records`."""
-        found = self._read(
-            "SELECT id, received_at, source, n, payload FROM (SELECT *, sum(n) OVER (ORDER BY id) - n AS before"
-            " FROM (SELECT * FROM inbox WHERE kind = ? AND model = ? ORDER BY id LIMIT 10000)) WHERE before < ?",
-            (kind.value, model, most_records),
-        )
-        return [InboxRow(id, moment(at), source, n, payload) for id, at, source, n, payload in found]
+        found: list[InboxRow] = []
+        records = 0
+        with self._using, closing(self._connection.cursor()) as cursor:
+            cursor.execute(
+                "SELECT id, received_at, source, n, payload FROM inbox WHERE kind = ? AND model = ? ORDER BY id",
+                (kind.value, model),
+            )
+            for id, at, source, n, payload in cursor:
+                found.append(InboxRow(id, moment(at), source, n, payload))
+                records += n
+                if records >= most_records:
+                    break
+        return found
 
-    def forget(self, model: str, kind: Kind, through: int) -> None:
-        """Delete the rows of one model and kind up to this one: they are in the lake and counted."""
-        self._change("DELETE FROM inbox WHERE kind = ? AND model = ? AND id <= ?", [(kind.value, model, through)])
+    def forget(self, model: str, kind: Kind, through: int, refused: Iterable[tuple[InboxRow, Refusal]] = ()) -> None:
+        """Delete the rows of one model and kind up to this one: they are in the lake and counted.
 
-    def refuse(self, kind: Kind, refused: Iterable[tuple[InboxRow, Refusal]]) -> None:
-        """Put records that were acknowledged before into quarantine; doing it again changes nothing."""
-        self._change(
-            "INSERT OR IGNORE INTO quarantine (received_at, source, model, kind, reason, payload, origin)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (micros(row.received_at), row.source, r.model, kind.value, r.reason, r.payload, f"{row.id}/{r.index}")
-                for row, r in ((row, bounded(refusal)) for row, refusal in refused)
-            ],
-        )
+        Those of their records that are refused after all go to quarantine in the same commit: each goes there once.
+        """
+        with self._using, transaction(self._connection):
+            self._quarantine(kind, refused)
+            self._connection.execute(
+                "DELETE FROM inbox WHERE kind = ? AND model = ? AND id <= ?", (kind.value, model, through)
+            )
 
     def refused(self, most: int = 500) -> list[RefusedRow]:
         """The oldest refused records that wait to be moved to the control database."""

@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS inbox (
 );
 CREATE INDEX IF NOT EXISTS ix_inbox_model ON inbox (kind, model, id);
 CREATE TABLE IF NOT EXISTS idempotency (
-    key TEXT PRIMARY KEY, status INTEGER NOT NULL, body BLOB NOT NULL, created_at INTEGER NOT NULL
+    key TEXT PRIMARY KEY, status INTEGER NOT NULL, body BLOB NOT NULL, created_at INTEGER NOT NULL,
+    digest BLOB                            -- of what was sent; NULL in rows of a Kedge that kept none
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS ix_idempotency_created_at ON idempotency (created_at);
 CREATE TABLE IF NOT EXISTS quarantine (
@@ -32,8 +33,7 @@ CREATE TABLE IF NOT EXISTS quarantine (
     model TEXT,
     kind TEXT NOT NULL,
     reason TEXT NOT NULL,
-    payload BLOB NOT NULL,
-    origin TEXT UNIQUE                     -- inbox row and record, when refused after it was acknowledged
+    payload BLOB NOT NULL
 );
 """
 
@@ -45,8 +45,15 @@ def open_inbox(path: Path) -> sqlite3.Connection:
     with transaction(connection):
         for statement in _SCHEMA.split(";\n"):
             connection.execute(statement)
+        _add_digest(connection)
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('collector_id', ?)", (uuid.uuid4().hex,))
     return connection
+
+
+def _add_digest(connection: sqlite3.Connection) -> None:
+    """An inbox that an earlier Kedge made has no such column yet."""
+    if "digest" not in {row[1] for row in connection.execute("PRAGMA table_info(idempotency)")}:
+        connection.execute("ALTER TABLE idempotency ADD COLUMN digest BLOB")
 
 
 def connect(path: Path, *, exclusively: bool = False, timeout: float = 30) -> sqlite3.Connection:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from collectors.inbox import micros, moment
 from collectors.inbox_file import connect, transaction
-from monitor.errors import Conflict
+from monitor.errors import Conflict, Unavailable
 
 MEMORY = timedelta(days=90)
 """How long an id is remembered; after that a repeat of it counts again, and its label touches no window."""
@@ -30,7 +30,7 @@ _SCHEMA = """CREATE TABLE IF NOT EXISTS prediction_ids (
 
 
 class PredictionIds:
-    """The index, open and held. Raises Conflict when another flusher holds it."""
+    """The index, open and held. Raises Conflict when another flusher holds it, Unavailable when it can't be used."""
 
     def __init__(self, path: Path, collector_id: str) -> None:
         try:
@@ -40,7 +40,9 @@ class PredictionIds:
                 self._connection.execute("CREATE TABLE IF NOT EXISTS belongs_to (collector_id TEXT)")
                 self._adopt(collector_id)
         except sqlite3.OperationalError as error:
-            raise Conflict(f"another flusher works on {path} ({error}); one is allowed") from None
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise Conflict(f"another flusher works on {path} ({error}); one is allowed") from None
+            raise Unavailable(f"the index of prediction ids {path} can't be used: {error}") from None
 
     def _adopt(self, collector_id: str) -> None:
         """Row numbers mean something only within one inbox: those of an earlier inbox own nothing any more."""

@@ -18,7 +18,7 @@ from collectors.formats.registry import Decoded
 from collectors.wire import MAX_NAME_LENGTH, WireLabel, WirePrediction, WireRecord, shrink_integers
 from monitor.config import CollectorSettings
 from monitor.errors import InvalidValue
-from monitor.records import DEFAULT_VERSION, MODEL_NAME, Refusal, check_model_name
+from monitor.records import DEFAULT_VERSION, Refusal, check_model_name
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """Event times before this are a broken clock or a wrong unit, not a prediction."""
@@ -28,7 +28,10 @@ _MILLISECONDS = 2.6e11  # as seconds, this is beyond the year 9999
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What records of one request are measured against, and what fills their gaps."""
+    """What records of one request are measured against, and what fills their gaps.
+
+    `model_is_named` ends the advice to a sender whose record names no model: where else to name it.
+    """
 
     now: datetime
     limits: CollectorSettings
@@ -36,6 +39,7 @@ class Terms:
     model: str | None = None
     version: str | None = None
     body_bytes: int = 0
+    model_is_named: str = "in the address: ?model=NAME"
 
     @property
     def latest(self) -> datetime:
@@ -81,7 +85,7 @@ def reason_against(record: WireRecord, terms: Terms) -> str | None:
     try:
         check_model_name(record.model or "")
     except InvalidValue as error:
-        return str(error) if record.model else "model is missing; name it in the record or in the address: ?model=NAME"
+        return str(error) if record.model else f"model is missing; name it in the record or {terms.model_is_named}"
     if terms.body_bytes > terms.limits.max_record_bytes:
         size = len(msgspec.json.encode(record))
         if size > terms.limits.max_record_bytes:
@@ -120,6 +124,13 @@ def _against_names(features: Iterable[str], most: int) -> str | None:
         if not _is_usable(name):
             return f"feature name {shown(name)} is not usable; accepted: 1 to {MAX_NAME_LENGTH} characters, none NUL"
     return None
+
+
+def _is_model_name(name: str) -> bool:
+    try:
+        return bool(check_model_name(name))
+    except InvalidValue:
+        return False
 
 
 def _is_usable(name: str) -> bool:
@@ -167,7 +178,7 @@ def _is_usual(records: Sequence[WireRecord], terms: Terms) -> bool:
     """Whether all records can be taken, judged together. False says only that each needs a look by itself."""
     if terms.body_bytes > terms.limits.max_record_bytes:
         return False
-    if not all(MODEL_NAME.fullmatch(model or "") for model in {record.model for record in records}):
+    if not all(_is_model_name(model or "") for model in {record.model for record in records}):
         return False
     if isinstance(records[0], WireLabel):
         return _are_times([record.label_time for record in records], terms)

@@ -20,6 +20,7 @@ from monitor.queries import (
     ModelRow,
     ModelSummary,
     MonitorRow,
+    QuarantineSummary,
     SeriesPoint,
 )
 
@@ -53,12 +54,14 @@ def database() -> queries.Database:
 
 @st.cache_data(ttl=FRESH, max_entries=4, show_spinner=False)
 def overview() -> list[ModelRow]:
-    return queries.overview(database(), now())
+    return queries.overview(database(), now(), load_settings().monitoring.baseline_rows)
 
 
 @st.cache_data(ttl=FRESH, max_entries=200, show_spinner=False)
 def model_summary(model: str) -> ModelSummary:
-    return queries.model_summary(database(), model, now())
+    settings = load_settings()
+    settle = timedelta(seconds=settings.jobs.settle_seconds)
+    return queries.model_summary(database(), model, now(), settings.monitoring.baseline_rows, settle)
 
 
 @st.cache_data(ttl=FRESH, max_entries=200, show_spinner=False)
@@ -96,3 +99,8 @@ def incidents(model: str | None = None, states: tuple[str, ...] | None = None) -
 @st.cache_data(ttl=FRESH, max_entries=200, show_spinner=False)
 def incident_detail(incident: int) -> IncidentDetail:
     return queries.incident_detail(database(), incident)
+
+
+@st.cache_data(ttl=FRESH, max_entries=4, show_spinner=False)
+def quarantine() -> QuarantineSummary:
+    return queries.quarantine_summary(database())

@@ -106,8 +106,8 @@ def write(changes: Mapping[str, str], drop: Sequence[str] = ()) -> None:
 def choose(wanted: str | None, known: Sequence[str], noun: str) -> tuple[str, str | None]:
     """`wanted` if it is known, else the first that is, with a notice where something else was asked for. Pure.
 
-    >>> choose("fraud", ["churn"], "model")
-    ('churn', 'There is no model `fraud`; showing `churn`.')
+    >>> choose("income", ["age"], "feature")
+    ('age', 'There is no feature `income`; showing `age`.')
     """
     if wanted in known:
         return str(wanted), None
@@ -115,10 +115,15 @@ def choose(wanted: str | None, known: Sequence[str], noun: str) -> tuple[str, st
     return known[0], notice
 
 
-def time_range(view: View, last: datetime, usual: timedelta) -> tuple[datetime, datetime]:
-    """The range to show: absolute where the URL says so, else a span back from the latest data. Pure."""
+def time_range(
+    view: View, last: datetime, usual: timedelta, earliest: datetime | None = None
+) -> tuple[datetime, datetime]:
+    """The range to show: absolute where the URL says so, else a span back from the latest data. Pure.
+
+    A span begins at `earliest` at the earliest, so that a young model's data is not squeezed into a line.
+    """
     end = view.end or last
-    start = view.start or end - (view.back or usual)
+    start = view.start or max(end - (view.back or usual), earliest or datetime.min.replace(tzinfo=UTC))
     return (start, end) if start < end else (end - usual, end)
 
 

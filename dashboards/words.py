@@ -12,6 +12,8 @@ STATE_WORDS = {
     State.CRITICAL: ("Critical", "red", ":material/error:"),
     State.WARNING: ("Warning", "orange", ":material/warning:"),
     State.NO_DATA: ("No data", "gray", ":material/help:"),
+    State.INSUFFICIENT: ("Too little data", "gray", ":material/hourglass_empty:"),
+    State.LEARNING: ("Learning", "gray", ":material/school:"),
     State.OK: ("OK", "green", ":material/check_circle:"),
 }
 STATUS_WORDS = {

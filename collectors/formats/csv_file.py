@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pyarrow import csv
 
+from collectors.formats.reading import said
 from collectors.formats.registry import WHOLE_BODY, Decoded
 from collectors.formats.table_rows import CHUNK, TEXT_COLUMNS, decode_batches
 from monitor.lake import Kind
@@ -32,6 +33,7 @@ class CsvFile:
             return "skip"
 
         try:
+            body.decode()  # the reader itself would stumble only where it quotes a broken row
             table = csv.read_csv(
                 pa.BufferReader(body),
                 read_options=csv.ReadOptions(use_threads=False),
@@ -42,7 +44,7 @@ class CsvFile:
             )
             yield from decode_batches(iter(table.to_batches(max_chunksize=CHUNK)), kind)
         except (pa.ArrowException, ValueError) as error:
-            reason = f"the body is not readable CSV: {error}"
+            reason = f"the body is not readable CSV: {said(error)}"
             yield Decoded(refusals=[Refusal(index=WHOLE_BODY, reason=reason, payload=body)])
             return
         for refused in broken:  # counted behind the rows that could be read

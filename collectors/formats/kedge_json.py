@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from collectors.formats.reading import as_json, read_record, refusal, shown
+from collectors.formats.reading import as_json, read_record, refusal, said, shown
 from collectors.formats.registry import WHOLE_BODY, Decoded
 from collectors.wire import WireLabel, WirePrediction, WireRecord
 from monitor.lake import Kind
@@ -136,6 +136,4 @@ def _refused_body(reason: str, body: bytes) -> Decoded:
 def _json_error(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8 at byte {error.start}"
-    return str(error)
+    return said(error)

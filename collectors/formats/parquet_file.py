@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pyarrow import parquet
 
+from collectors.formats.reading import said
 from collectors.formats.registry import WHOLE_BODY, Decoded
 from collectors.formats.table_rows import CHUNK, decode_batches
 from monitor.lake import Kind
@@ -29,7 +30,7 @@ class ParquetFile:
             with parquet.ParquetFile(pa.BufferReader(body)) as file:
                 yield from decode_batches(file.iter_batches(batch_size=CHUNK), kind)
         except (pa.ArrowException, OSError, ValueError) as error:
-            reason = f"the body is not readable Parquet: {error}"
+            reason = f"the body is not readable Parquet: {said(error)}"
             yield Decoded(refusals=[Refusal(index=WHOLE_BODY, reason=reason, payload=body)])
 
     def example(self) -> bytes:

@@ -17,6 +17,7 @@ from collectors.wire import WireLabel, WirePrediction, WireRecord, shrink_intege
 from monitor.records import Refusal
 
 _ACCEPTED = {kind: kind.__struct_fields__ for kind in (WirePrediction, WireLabel)}
+_LONGEST_QUOTE = 200
 _MOMENTS = ("event_time", "label_time")
 _JSON_TYPE = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
 
@@ -94,6 +95,19 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):  # an int of more than 4300 digits has no repr
         return "a value too large to show"
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def said(error: Exception) -> str:
+    r"""What a reader's error says, as a reason may quote it: short, and what can't be printed escaped.
+
+    >>> said(ValueError("got 2: \x1b[31m\ufffd"))
+    'got 2: \\x1b[31m\\ufffd'
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 at byte {error.start}"
+    characters = str(error)[: _LONGEST_QUOTE + 1]
+    text = "".join(c if c.isprintable() and c != "\ufffd" else c.encode("unicode_escape").decode() for c in characters)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
 
 
 def _unknown_key(fields: Mapping[str, Any], kind: type[WireRecord]) -> str | None:

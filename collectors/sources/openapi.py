@@ -35,6 +35,10 @@ _ANSWERS = {
     400: ("The body can't be read at all.", _ERROR),
     401: ("A valid API key is needed.", _ERROR),
     403: ("The API key has another role.", _ERROR),
+    409: (
+        "The Idempotency-Key came before with something else; the body is in quarantine.",
+        _ERROR,
+    ),
     413: ("The body is too large, or has too many records.", _ERROR),
     415: ("The Content-Type or Content-Encoding is not known.", _ERROR),
     422: ("No record was accepted.", _OUTCOME),

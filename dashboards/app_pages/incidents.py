@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import data, state
-from dashboards.components.empty import notices
+from dashboards.components.filters import no_such_model
 from dashboards.components.incidents import incident_row
 from dashboards.words import moment_text
 from monitor.queries import IncidentRow
@@ -19,14 +19,16 @@ def live() -> None:
     view = state.read_filter()
     names = [row.name for row in data.overview()]
     unknown = bool(view) and view not in names
-    notices([f"There is no model `{view}`; showing all models."] if unknown else [])
-    found = data.incidents(view if view and not unknown else None)
+    if unknown:
+        no_such_model(view, names)
+        return
+    found = data.incidents(view or None)
     open_ones = [incident for incident in found if incident.state != "resolved"]
     over = [incident for incident in found if incident.state == "resolved"]
     st.title(_title(len(open_ones)), anchor=False)
     st.caption(f"{len(over)} resolved · data as of {moment_text(data.now())} · all times are UTC")
     if names:
-        model_filter(names, "" if unknown else view)
+        model_filter(names, view)
     for incident in open_ones[:MOST_ROWS]:
         incident_row(incident)
     resolved(over)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import data
-from dashboards.components.empty import no_models
+from dashboards.components.empty import no_models, refused
 from dashboards.components.incidents import incident_row
 from dashboards.components.model_rows import model_row
 from dashboards.words import STATE_WORDS, moment_text
@@ -20,6 +20,7 @@ def live() -> None:
     rows = data.overview()
     if not rows:
         no_models(data.collector_address())
+        refused(data.quarantine())
         return
     verdict(rows)
     shown = search(rows)
@@ -28,6 +29,7 @@ def live() -> None:
     if len(shown) > MOST_ROWS:
         st.caption(f"The {MOST_ROWS} worst of {len(shown)} models. Search for a name to see the others.")
     open_incidents()
+    refused(data.quarantine())
 
 
 def verdict(rows: list[ModelRow]) -> None:
@@ -44,8 +46,12 @@ def _worst(counts: dict[State, int]) -> str:
     wrong = counts[State.CRITICAL] + counts[State.WARNING]
     if wrong:
         return f"{wrong} model{'s need' if wrong > 1 else ' needs'} a look"
-    quiet = counts[State.NO_DATA]
-    return f"Nothing is wrong, but {quiet} model{'s have' if quiet > 1 else ' has'} no data"
+    if quiet := counts[State.NO_DATA]:
+        return f"Nothing is wrong, but {quiet} model{'s have' if quiet > 1 else ' has'} no data"
+    unjudged = counts[State.INSUFFICIENT] + counts[State.LEARNING]
+    if unjudged == sum(counts.values()):
+        return "No model could be judged yet"
+    return f"Nothing is wrong, but {unjudged} model{'s' if unjudged > 1 else ''} could not be judged yet"
 
 
 def search(rows: list[ModelRow]) -> list[ModelRow]:

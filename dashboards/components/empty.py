@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboards.components.badges import plain
+from monitor.queries import QuarantineSummary
+
 _FIRST_RECORD = """curl {address}/v1/predictions -H "Authorization: Bearer $KEDGE_API_KEY" \\
   -H 'Content-Type: application/json' -d '[{{
     "model": "my-model", "version": "1", "prediction_id": "1",
@@ -30,3 +33,12 @@ def notices(texts: tuple[str, ...] | list[str]) -> None:
     """What the page could not do as the address asked."""
     for text in texts:
         st.warning(text, icon=":material/link_off:")
+
+
+def refused(found: QuarantineSummary) -> None:
+    """A quiet line about records that were refused; nothing where none was."""
+    if found.top is None:
+        return
+    records = f"{found.records:,} refused record{'s are' if found.records > 1 else ' is'} in quarantine"
+    reason = f"{plain(found.top.reason[:200])} ({found.top.records:,})"
+    st.caption(f":material/block: {records}; most often: {reason}. See them with `kedge quarantine list`.")

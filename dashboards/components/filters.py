@@ -47,23 +47,40 @@ def scope_bar(view: View) -> Scope:
     if not names:
         no_models(data.collector_address())
         st.stop()
-    name, notice = state.choose(view.model, names, "model")
+    name = view.model or names[0]
+    if name not in names:
+        no_such_model(name, names)
+        st.stop()
     summary = data.model_summary(name)
-    found = [*view.notices, *([notice] if notice else [])]
+    found = [*view.notices]
     version = view.version if view.version in [v.name for v in summary.versions] else None
-    if view.version and version is None and notice is None:
+    if view.version and version is None:
         found.append(f"`{name}` has no version `{view.version[:100].replace('`', '')}`; showing all versions.")
     state.write({"model": name}, drop=() if version else ("version",))
     notices(found)
     last = last_moment(summary)
     usual = presets(summary)[-2]
-    start, end = version_range(summary, version) if version else state.time_range(view, last, usual)
+    start, end = version_range(summary, version) if version else state.time_range(view, last, usual, earliest(summary))
     start, end = whole_windows(start, end, summary.row.window)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _model_box(name, names)
         _version_box(summary, version)
         _range_box(view, summary, version)
     return Scope(summary, start, end)
+
+
+def no_such_model(name: str, names: Sequence[str]) -> None:
+    """Say so and offer those there are; another model's numbers under this name's address would mislead."""
+    notices([f"There is no model `{name[:100].replace('`', '')}`. Choose one of those there are."])
+    st.session_state["model_box"] = None
+    st.selectbox("Model", names, index=None, key="model_box", on_change=_pick_model, width=260,
+                 placeholder="Choose a model")  # fmt: skip
+
+
+def earliest(summary: ModelSummary) -> datetime | None:
+    """Where a span of time begins at the earliest: a window before the model's first event. Pure."""
+    first = summary.first_event_time
+    return None if first is None else window_of(first, summary.row.window).start - summary.row.window
 
 
 def presets(summary: ModelSummary) -> tuple[timedelta, ...]:
@@ -98,6 +115,8 @@ def _model_box(name: str, names: Sequence[str]) -> None:
 
 
 def _pick_model() -> None:
+    if st.session_state["model_box"] is None:
+        return
     state.write({"model": st.session_state["model_box"]}, drop=("version", "from", "to", "window", "feature"))
 
 

@@ -10,7 +10,7 @@ from dashboards.components.filters import Scope
 from dashboards.components.incidents import incident_row
 from dashboards.components.tables import baseline_table, monitor_table, version_table
 from monitor.metrics import PERFORMANCE
-from monitor.queries import SeriesPoint, describe
+from monitor.queries import SeriesPoint, describe, first_window
 
 LEGEND = "grey band: expected · red triangle: outside it · grey cross: not enough data"
 LATENCIES = ("latency_p50", "latency_p95", "latency_p99")
@@ -38,7 +38,10 @@ def timeline_tab(scope: Scope) -> None:
         named = main is None and not windows
         chart = charts.volume_chart(volume, scope.domain, scope.deployments, named=named)
         st.altair_chart(chart, key="timeline-volume")
-    if not windows and not volume:
+    if not windows and not volume and scope.summary.first_window_closes is not None:
+        closes = first_window(scope.summary.first_window_closes, data.now())
+        nothing_here("No window was evaluated yet", f"{closes[0].upper()}{closes[1:]}.")
+    elif not windows and not volume:
         nothing_here("No window in this range", "Choose a longer range above.")
     st.page_link(
         pages.DRIFT, label="See which features drifted", icon=":material/waves:",
@@ -87,7 +90,7 @@ def about_tab(scope: Scope) -> None:
     st.subheader("Versions")
     version_table(scope.summary.versions)
     st.subheader("Baseline")
-    baseline_table(scope.summary.baselines)
+    baseline_table(scope.summary)
     st.subheader("Monitors")
     monitor_table(data.monitors(scope.name))
 

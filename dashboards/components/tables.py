@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboards.components.empty import nothing_here
 from dashboards.words import moment_text, size_text
-from monitor.queries import BaselineInfo, MonitorRow, NotificationRow, VersionInfo, format_value
+from monitor.queries import ModelSummary, MonitorRow, NotificationRow, VersionInfo, baseline_progress, format_value
 from monitor.queries.states import describe_bounds
 
 VERDICTS = {"ok": "● ok", "breach": "▲ breach", "insufficient": "○ not enough data", "undefined": "○ undefined"}
@@ -32,9 +32,14 @@ def version_table(versions: Sequence[VersionInfo]) -> None:
     )
 
 
-def baseline_table(baselines: Sequence[BaselineInfo]) -> None:
+def baseline_table(summary: ModelSummary) -> None:
+    baselines = summary.baselines
     if not baselines:
-        nothing_here("No baseline yet", "The first predictions become one, or upload a training file.")
+        progress = baseline_progress(summary.predictions, summary.baseline_rows)
+        nothing_here(
+            f"No baseline yet: {progress}",
+            "The first predictions become one by themselves; `kedge baseline` makes one of a training file.",
+        )
         return
     _table(
         [
@@ -83,7 +88,9 @@ def notification_table(notifications: Sequence[NotificationRow]) -> None:
                 "State": icons.get(row.state, row.state),
                 "Why": row.reason,
                 "Attempts": row.attempts,
+                "Last result": row.receipt or "–",
                 "When": moment_text(row.sent_at or row.created_at),
+                "Next attempt": moment_text(row.next_attempt_at) if row.next_attempt_at else "–",
             }
             for row in notifications
         ]

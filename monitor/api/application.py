@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 
 from monitor import __version__
 from monitor.access import AccessDenied, KeyRing
-from monitor.api import incidents, models, status
+from monitor.api import incidents, models, quarantine, status
 from monitor.api.dependencies import ErrorAnswer
+from monitor.config import Settings
 from monitor.db.database import Database
 from monitor.errors import Conflict, InvalidValue, KedgeError, NotFound, Unavailable
 
@@ -31,8 +32,13 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def create_api(db: Database, keys: KeyRing, now: Callable[[], datetime] = clock) -> FastAPI:
-    """The API on this control database; every route but the health check asks `keys` who is calling."""
+def create_api(
+    db: Database, keys: KeyRing, now: Callable[[], datetime] = clock, settings: Settings | None = None
+) -> FastAPI:
+    """The API on this control database; every route but the health check asks `keys` who is calling.
+
+    With `settings` it can say what a model that is new waits for.
+    """
     api = FastAPI(
         title="Kedge",
         version=__version__,
@@ -42,9 +48,12 @@ def create_api(db: Database, keys: KeyRing, now: Callable[[], datetime] = clock)
         responses={code: {"model": ErrorAnswer, "description": text} for code, text in _ERRORS.items()},
     )
     api.state.db, api.state.keys, api.state.now = db, keys, now
+    api.state.baseline_rows = settings.monitoring.baseline_rows if settings else None
+    api.state.settle = timedelta(seconds=settings.jobs.settle_seconds if settings else 0)
     api.include_router(status.router)
     api.include_router(models.router)
     api.include_router(incidents.router)
+    api.include_router(quarantine.router)
     api.add_exception_handler(KedgeError, _answer_error)
     api.add_exception_handler(RequestValidationError, _answer_unusable)
     api.add_exception_handler(HTTPException, _answer_http)

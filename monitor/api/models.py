@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from monitor import queries
 from monitor.api.dependencies import Db, Moment, Now, Reader, Text, WindowSize
@@ -13,8 +13,8 @@ router = APIRouter(prefix="/v1", tags=["models"])
 
 
 @router.get("/models", summary="Every model, worst first")
-def list_models(db: Db, now: Now, _caller: Reader) -> list[queries.ModelRow]:
-    return queries.overview(db, now)
+def list_models(request: Request, db: Db, now: Now, _caller: Reader) -> list[queries.ModelRow]:
+    return queries.overview(db, now, request.app.state.baseline_rows)
 
 
 # Model names may hold slashes, so a name is the last part of its path.
@@ -43,5 +43,6 @@ def read_monitors(name: Text, db: Db, _caller: Reader) -> list[queries.MonitorRo
 
 
 @router.get("/models/{name:path}", summary="One model: versions, schema, baselines, counts")
-def read_model(name: Text, db: Db, now: Now, _caller: Reader) -> queries.ModelSummary:
-    return queries.model_summary(db, name, now)
+def read_model(name: Text, request: Request, db: Db, now: Now, _caller: Reader) -> queries.ModelSummary:
+    known = request.app.state
+    return queries.model_summary(db, name, now, known.baseline_rows, known.settle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,10 +51,21 @@ def show_incident(incident_id: IncidentId, as_json: JsonFlag = False) -> None:
     out.print(f"{detail.row.title} ({detail.row.severity}, {detail.row.state})", markup=False)
     out.print(detail.row.summary, markup=False)
     print_rows([dataclasses.asdict(event) for event in detail.events], "no events", False)
-    sent = [{"channel": n.channel, "state": n.state, "reason": n.reason} for n in detail.notifications]
-    print_rows(sent, "no messages: no channel is configured", False)
+    print_rows([_message(row) for row in detail.notifications], "no messages: no channel is configured", False)
     runs = [{"response": r.response, "kind": r.kind, "state": r.state, "reason": r.reason} for r in detail.runs]
     print_rows(runs, "no responses", False)
+
+
+def _message(row: queries.NotificationRow) -> dict[str, Any]:
+    return {
+        "about": row.event,
+        "channel": row.channel,
+        "state": row.state,
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "last_result": row.receipt,
+        "next_attempt": row.next_attempt_at,
+    }
 
 
 @app.command("ack")

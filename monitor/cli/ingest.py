@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +12,17 @@ from rich.progress import Progress
 
 from collectors.collector import Request
 from collectors.inbox import Inbox
-from monitor.app.files import choose_format, flush_inbox, ingest_file, read_file
+from monitor.app.files import Outcome, choose_format, flush_inbox, ingest_file, read_file
 from monitor.app.stores import clock, open_stores
-from monitor.cli.output import FINDING, JsonFlag, err, out, print_json
+from monitor.cli.output import FINDING, UNAVAILABLE, JsonFlag, err, fail, out, print_json
 from monitor.cli.settings import read_settings
 from monitor.lake import Kind
 from monitor.records import check_model_name
+
+_NOT_WRITTEN = (
+    "the accepted records are safe in the inbox, but could not be written to the lake; "
+    "the next `kedge ingest` or `kedge up` does it"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -33,10 +39,11 @@ def ingest(
 ) -> None:
     """Take in a log file: JSON, NDJSON, CSV or Parquet. Refused records go to quarantine, with the reason.
 
-    Status 1 when some were refused.
+    Status 1 when some were refused; 3 when they could not be written to the lake now: they are safe in the inbox.
 
         kedge ingest predictions.ndjson --model churn
     """
+    logging.getLogger("collectors").addHandler(logging.NullHandler())  # what fails is said in one line, below
     if model is not None:
         check_model_name(model)
     stores = open_stores(read_settings())
@@ -59,12 +66,15 @@ def ingest(
     finally:
         inbox.close()
     if as_json:
-        print_json({"format": log_format.name, "accepted": accepted, "refused": refused, "reason": reason})
+        told = {"format": log_format.name, "accepted": accepted, "refused": refused, "reason": reason}
+        print_json(told | {"lake": flushed.outcome, "failures": flushed.failures})
     else:
         out.print(f"{accepted} records accepted, {refused} refused ({log_format.name})", markup=False)
         if refused:
             err.print(f"the first refusal: {reason}", markup=False)
-        if not flushed:
+        if flushed.outcome is Outcome.HELD:
             out.print("the running collector writes them to the lake")
+    if flushed.outcome is Outcome.FAILED:
+        fail(f"{_NOT_WRITTEN}: {' '.join('; '.join(flushed.failures).split())}", UNAVAILABLE)
     if refused:
         raise typer.Exit(FINDING)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import baseline, config, db, demo, incident, ingest, key, model, processes, report
+from monitor.cli import baseline, config, db, demo, incident, ingest, key, model, processes, quarantine, report
 from monitor.cli.output import UNAVAILABLE, USAGE, fail
 from monitor.errors import KedgeError, Unavailable
 
@@ -50,6 +50,7 @@ report.register(app)
 app.add_typer(model.app, name="model")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(incident.app, name="incident")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(key.app, name="key")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")

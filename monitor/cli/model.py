@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -18,7 +19,8 @@ app = typer.Typer(no_args_is_help=True, help="What is watched: list the models, 
 @app.command("list")
 def list_models(as_json: JsonFlag = False) -> None:
     """Every model, worst first."""
-    rows = queries.overview(open_database(read_settings()), clock())
+    settings = read_settings()
+    rows = queries.overview(open_database(settings), clock(), settings.monitoring.baseline_rows)
     if as_json:
         print_json([dataclasses.asdict(row) for row in rows])
         return
@@ -39,23 +41,32 @@ def list_models(as_json: JsonFlag = False) -> None:
 @app.command("show")
 def show_model(name: Annotated[str, typer.Argument(help="The model's name.")], as_json: JsonFlag = False) -> None:
     """One model: what it predicts, its versions, its schema, its baseline. Status 1 while an incident is open."""
-    database = open_database(read_settings())
-    summary = queries.model_summary(database, name, clock())
+    settings, now = read_settings(), clock()
+    database = open_database(settings)
+    settle = timedelta(seconds=settings.jobs.settle_seconds)
+    summary = queries.model_summary(database, name, now, settings.monitoring.baseline_rows, settle)
     is_broken = bool(queries.incidents(database, name, ["open", "acknowledged"]))
     if as_json:
         print_json(dataclasses.asdict(summary))
     else:
-        _print_summary(summary)
+        _print_summary(summary, now)
     if is_broken:
         raise typer.Exit(FINDING)
 
 
-def _print_summary(summary: queries.ModelSummary) -> None:
+def _print_summary(summary: queries.ModelSummary, now: datetime) -> None:
     out.print(f"[bold]{summary.row.name}[/bold]  {summary.row.state.value}", highlight=False)
     out.print(summary.row.headline, markup=False)
     out.print(f"task {summary.task or 'not known yet'}, {summary.predictions} predictions, {summary.labels} labels")
     print_rows([dataclasses.asdict(version) for version in summary.versions], "no version has served yet", False)
-    baseline = summary.baseline
-    out.print(f"baseline {baseline.name} ({baseline.rows} rows)" if baseline else "no baseline yet", markup=False)
+    out.print(_baseline(summary), markup=False)
+    if summary.first_window_closes is not None:
+        out.print(queries.first_window(summary.first_window_closes, now), markup=False)
     features = [{"feature": feature, "kind": kind} for feature, kind in summary.features]
     print_rows(features, "no feature has been seen yet", False)
+
+
+def _baseline(summary: queries.ModelSummary) -> str:
+    if summary.baseline:
+        return f"baseline {summary.baseline.name} ({summary.baseline.rows} rows)"
+    return f"no baseline yet: {queries.baseline_progress(summary.predictions, summary.baseline_rows)}"

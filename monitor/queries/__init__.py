@@ -28,9 +28,18 @@ from monitor.queries.incidents import (
 )
 from monitor.queries.models import BaselineInfo, Deployment, ModelSummary, VersionInfo, model_summary
 from monitor.queries.overview import ModelRow, overview
+from monitor.queries.quarantine import (
+    QuarantineReason,
+    QuarantineRecord,
+    QuarantineSummary,
+    quarantine,
+    quarantine_reasons,
+    quarantine_record,
+    quarantine_summary,
+)
 from monitor.queries.series import SeriesPoint, series
 from monitor.queries.sign_in import may_read, needs_key
-from monitor.queries.states import State, describe_bounds, describe_point
+from monitor.queries.states import State, baseline_progress, describe_bounds, describe_point, first_window
 from monitor.windows import format_duration
 
 __all__ = [
@@ -51,10 +60,14 @@ __all__ = [
     "ModelSummary",
     "MonitorRow",
     "NotificationRow",
+    "QuarantineReason",
+    "QuarantineRecord",
+    "QuarantineSummary",
     "RunRow",
     "SeriesPoint",
     "State",
     "VersionInfo",
+    "baseline_progress",
     "describe",
     "describe_bounds",
     "describe_point",
@@ -62,6 +75,7 @@ __all__ = [
     "drift_windows",
     "evaluations",
     "feature_detail",
+    "first_window",
     "format_duration",
     "format_value",
     "incident_detail",
@@ -72,5 +86,9 @@ __all__ = [
     "needs_key",
     "open_database",
     "overview",
+    "quarantine",
+    "quarantine_reasons",
+    "quarantine_record",
+    "quarantine_summary",
     "series",
 ]

@@ -51,7 +51,11 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class NotificationRow:
-    """One message to one channel: about which event, why it was sent or held back, and what became of it."""
+    """One message to one channel: about which event, why it was sent or held back, and what became of it.
+
+    `receipt` is the result of the last attempt: the channel's answer, or the error. `next_attempt_at` is None unless
+    the message still waits.
+    """
 
     id: str
     event: str
@@ -62,6 +66,7 @@ class NotificationRow:
     created_at: datetime
     sent_at: datetime | None
     receipt: str | None
+    next_attempt_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +124,8 @@ def incident_detail(db: Database, incident_id: int) -> IncidentDetail:
             size=timedelta(seconds=monitor.window_seconds),
             events=tuple(EventRow(e.at, e.kind, e.author, e.text) for e in events_of(session, incident_id)),
             notifications=tuple(
-                NotificationRow(
-                    n.id, event.kind, n.channel, n.state, n.reason, n.attempts, n.created_at, n.sent_at, n.receipt
-                )
+                NotificationRow(n.id, event.kind, n.channel, n.state, n.reason, n.attempts, n.created_at, n.sent_at,
+                                n.receipt, n.next_attempt_at if n.state == "pending" else None)
                 for n, event in notifications_of(session, incident_id)
             ),
             runs=tuple(

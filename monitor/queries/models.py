@@ -11,6 +11,8 @@ from monitor.db.database import Database
 from monitor.db.models import ModelVersion
 from monitor.db.reads.profiles import list_baselines
 from monitor.queries.overview import ModelRow, read_model_row
+from monitor.queries.series import main_size
+from monitor.windows import window_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,11 @@ class BaselineInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """One model: its row of the overview, its versions, baselines and schema."""
+    """One model: its row of the overview, its versions, baselines and schema.
+
+    `baseline_rows` is how many predictions become its baseline, None where it has one. `first_window_closes` is the
+    clock's time, None once a window was evaluated.
+    """
 
     row: ModelRow
     task: str | None
@@ -63,18 +69,26 @@ class ModelSummary:
     versions: tuple[VersionInfo, ...]
     deployments: tuple[Deployment, ...]
     baselines: tuple[BaselineInfo, ...]
+    baseline_rows: int | None
+    first_window_closes: datetime | None
 
     @property
     def baseline(self) -> BaselineInfo | None:
         return next((baseline for baseline in self.baselines if baseline.active), None)
 
 
-def model_summary(db: Database, name: str, now: datetime) -> ModelSummary:
-    """Raises NotFound, naming the models there are, for an unknown one."""
+def model_summary(
+    db: Database, name: str, now: datetime, baseline_rows: int | None = None, settle: timedelta = timedelta(0)
+) -> ModelSummary:
+    """Raises NotFound, naming the models there are, for an unknown one.
+
+    `baseline_rows` and `settle` are the settings of these names: what a new model waits for.
+    """
     with db.reading() as session:
         model = find_model(session, name)
-        reading = read_model_row(session, model, now)
+        reading = read_model_row(session, model, now, baseline_rows)
         versions = list_versions(session, model.id)
+        baselines = list_baselines(session, model.id)
         return ModelSummary(
             row=reading.row,
             task=model.task,
@@ -90,10 +104,20 @@ def model_summary(db: Database, name: str, now: datetime) -> ModelSummary:
             versions=tuple(VersionInfo(v.name, v.first_event_time, v.last_event_time, v.predictions) for v in versions),
             deployments=tuple(deployments(versions)),
             baselines=tuple(
-                BaselineInfo(b.name, b.origin, b.rows, b.start, b.end, b.active, b.created_at)
-                for b in list_baselines(session, model.id)
+                BaselineInfo(b.name, b.origin, b.rows, b.start, b.end, b.active, b.created_at) for b in baselines
             ),
+            baseline_rows=None if any(b.active for b in baselines) else baseline_rows,
+            first_window_closes=first_window_closes(model.first_event_time, reading.metrics, reading.sizes, settle),
         )
+
+
+def first_window_closes(
+    first_event: datetime | None, metrics: Sequence[str], sizes: Sequence[int], settle: timedelta
+) -> datetime | None:
+    """The end of the first event's window, and the wait for stragglers after it; None once a window has points."""
+    if first_event is None or set(metrics) - {"silence"}:
+        return None
+    return window_of(first_event, timedelta(seconds=main_size(sizes))).end + settle
 
 
 def deployments(versions: Sequence[ModelVersion]) -> list[Deployment]:

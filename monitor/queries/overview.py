@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.db.baseline_store import has_baseline
 from monitor.db.catalog import list_models, list_versions
 from monitor.db.database import Database
 from monitor.db.models import Model
 from monitor.db.reads import Session
-from monitor.db.reads.evaluations import latest_evaluations, list_monitors, read_evaluations
+from monitor.db.reads.evaluations import has_verdict, latest_evaluations, list_monitors, read_evaluations
 from monitor.db.reads.incidents import list_incidents
 from monitor.db.reads.points import last_points, metric_names, window_sizes_by_use
 from monitor.metrics import MAIN
 from monitor.queries.series import SeriesPoint, column_verdicts, main_size, to_point
-from monitor.queries.states import State, headline, model_state
+from monitor.queries.states import Progress, State, headline, model_state
 
 SPARKLINE_POINTS = 30
 COVERAGE_POINTS = 7
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ class ModelRow:
 
     `main` is the latest point of the metric that sums it up (None without labels), `sparkline` that metric's latest
     values, oldest first. `drifted` of `features` were flagged in the last window judged; both are None before one was.
-    `label_coverage` is the mean of the last seven windows. `last_event_time` is event time, `last_received_at` the
-    clock's.
+    `predictions_per_day` is None until the windows span a day. `label_coverage` is the mean of the last seven windows.
+    `last_event_time` is event time, `last_received_at` the clock's.
     """
 
     name: str
@@ -60,14 +62,17 @@ class ModelReading:
     metrics: tuple[str, ...]
 
 
-def overview(db: Database, now: datetime) -> list[ModelRow]:
-    """Every model, the worst first: open critical, open warning, no data, ok; then by name."""
+def overview(db: Database, now: datetime, baseline_rows: int | None = None) -> list[ModelRow]:
+    """Every model, the worst first: open critical, open warning, no data, too little, learning, ok; then by name.
+
+    `baseline_rows` is the setting of that name, for the words of a model that has no baseline yet.
+    """
     with db.reading() as session:
-        rows = [read_model_row(session, model, now).row for model in list_models(session)]
+        rows = [read_model_row(session, model, now, baseline_rows).row for model in list_models(session)]
     return sorted(rows, key=lambda row: (row.state.rank, row.name))
 
 
-def read_model_row(session: Session, model: Model, now: datetime) -> ModelReading:
+def read_model_row(session: Session, model: Model, now: datetime, baseline_rows: int | None = None) -> ModelReading:
     sizes = window_sizes_by_use(session, model.id)
     size = main_size(sizes)
     metrics = metric_names(session, model.id)
@@ -75,14 +80,14 @@ def read_model_row(session: Session, model: Model, now: datetime) -> ModelReadin
     history = _history(session, model.id, main_metric, size) if main_metric else []
     main = next((point for point in reversed(history) if point.value is not None), None)
     open_incidents = [row[0] for row in list_incidents(session, model.id, ("open", "acknowledged"))]
-    evaluated = _evaluated(session, model.id)
+    progress = _progress(session, model.id, metrics, baseline_rows)
     drifted, features = _drifted(session, model.id, size)
     coverage = _values(_history(session, model.id, "label_coverage", size, COVERAGE_POINTS))
     current = max(list_versions(session, model.id), key=lambda v: v.last_event_time, default=None)
     row = ModelRow(
         name=model.name,
-        state=model_state(model, open_incidents, evaluated, size, now),
-        headline=headline(model, open_incidents, main, evaluated, size, now),
+        state=model_state(model, open_incidents, progress, size, now),
+        headline=headline(model, open_incidents, main, progress, size, now),
         main=main,
         sparkline=tuple(point.value for point in history),
         drifted=drifted,
@@ -108,11 +113,18 @@ def _values(points: Sequence[SeriesPoint]) -> list[float]:
     return [point.value for point in points if point.value is not None]
 
 
-def _evaluated(session: Session, model_id: int) -> bool:
-    """Whether anything but the silence of the model was judged: that it talks doesn't say that it is well."""
+def _progress(session: Session, model_id: int, metrics: Sequence[str], baseline_rows: int | None) -> Progress:
+    """Silence doesn't count: that a model talks doesn't say that it is well."""
     latest = latest_evaluations(session, model_id)
     judged = [latest[m.id] for m in list_monitors(session, model_id) if m.id in latest and m.metric != "silence"]
-    return any(evaluation.verdict in ("ok", "breach") for evaluation in judged)
+    is_judged = any(evaluation.verdict in ("ok", "breach") for evaluation in judged)
+    return Progress(
+        has_baseline=has_baseline(session, model_id),
+        has_windows=bool(set(metrics) - {"silence"}),
+        judged=is_judged,
+        was_judged=is_judged or has_verdict(session, model_id),
+        baseline_rows=baseline_rows,
+    )
 
 
 def _drifted(session: Session, model_id: int, size: int) -> tuple[int | None, int | None]:
@@ -125,9 +137,11 @@ def _drifted(session: Session, model_id: int, size: int) -> tuple[int | None, in
 
 
 def _per_day(session: Session, model: Model, size: int) -> float | None:
-    """Predictions per day over the last seven days of data, or over all of it where it spans less."""
+    """Predictions per day over the last seven days of data, or over all of it; None where that spans less than one."""
     windows = max(1, round(timedelta(days=7) / timedelta(seconds=size)))
-    counts = _values(_history(session, model.id, "predictions", size, windows))
+    points = _history(session, model.id, "predictions", size, windows)
+    counts = _values(points)
     if not counts:
         return None
-    return sum(counts) / (len(counts) * size / 86400)
+    span = points[-1].start - points[0].start + timedelta(seconds=size)
+    return sum(counts) / (span / DAY) if span >= DAY else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -18,6 +19,8 @@ class State(StrEnum):
     CRITICAL = "critical"
     WARNING = "warning"
     NO_DATA = "no_data"
+    INSUFFICIENT = "insufficient"
+    LEARNING = "learning"
     OK = "ok"
 
     @property
@@ -25,15 +28,37 @@ class State(StrEnum):
         return list(State).index(self)
 
 
-def model_state(model: Model, open_incidents: Sequence[Incident], evaluated: bool, size: int, now: datetime) -> State:
-    """The worst open incident's severity; without one, whether there is enough data to call the model fine."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the watching of a model has come.
+
+    `judged`: something but its silence has a verdict now; `was_judged`: or had one before. `has_windows`: a window was
+    evaluated, with however few rows. `baseline_rows` is how many first predictions become a baseline, None where the
+    reader doesn't know.
+    """
+
+    has_baseline: bool
+    has_windows: bool
+    judged: bool
+    was_judged: bool
+    baseline_rows: int | None = None
+
+
+def model_state(
+    model: Model, open_incidents: Sequence[Incident], progress: Progress, size: int, now: datetime
+) -> State:
+    """The worst open incident's severity; without one, whether enough is known to call the model fine."""
     severities = {incident.severity for incident in open_incidents}
     if "critical" in severities:
         return State.CRITICAL
     if severities:
         return State.WARNING
-    if not evaluated or quiet_for(model, size, now) is not None:
+    if not model.predictions or quiet_for(model, size, now) is not None:
         return State.NO_DATA
+    if not progress.has_baseline:
+        return State.LEARNING
+    if not progress.judged:
+        return State.INSUFFICIENT if progress.has_windows else State.LEARNING
     return State.OK
 
 
@@ -49,7 +74,7 @@ def headline(
     model: Model,
     open_incidents: Sequence[Incident],
     main: SeriesPoint | None,
-    evaluated: bool,
+    progress: Progress,
     size: int,
     now: datetime,
 ) -> str:
@@ -65,12 +90,46 @@ def headline(
     if quiet is not None:
         last = format_moment(model.last_received_at, now)
         return f"No predictions for {format_duration(quiet)}; the last arrived {last}"
-    if not evaluated:
-        return "Waiting for the first window with enough rows"
+    if not progress.has_baseline:
+        few = "; too few predictions per window so far" if progress.has_windows and not progress.was_judged else ""
+        return f"Learning: {baseline_progress(model.predictions, progress.baseline_rows)}{few}"
+    if not progress.judged:
+        return _unjudged(progress)
     if main is None or main.value is None:
         why = "too few predictions have labels" if model.labels else "no labels have arrived"
         return f"Nothing is wrong; {why}, so accuracy is unknown"
     return f"Nothing is wrong: {describe_point(main)}"
+
+
+def _unjudged(progress: Progress) -> str:
+    if not progress.has_windows:
+        return "Waiting for the first window to close"
+    return f"Too few predictions {'in the latest window' if progress.was_judged else 'per window so far'}"
+
+
+def baseline_progress(predictions: int, needed: int | None) -> str:
+    """How many of the predictions that make a baseline are there.
+
+    >>> baseline_progress(150, 5000), baseline_progress(6000, 5000), baseline_progress(150, None)
+    ('150 of 5,000 predictions for its baseline', 'its baseline is being made', '150 predictions for its baseline')
+    """
+    if needed is None:
+        return f"{predictions:,} predictions for its baseline"
+    if predictions >= needed:
+        return "its baseline is being made"
+    return f"{predictions:,} of {needed:,} predictions for its baseline"
+
+
+def first_window(closes: datetime, now: datetime) -> str:
+    """When the first window closes, or that it has and waits for a worker.
+
+    >>> from datetime import UTC
+    >>> first_window(datetime(2026, 3, 3, 11, 2, tzinfo=UTC), datetime(2026, 3, 3, 10, tzinfo=UTC))
+    'the first window closes 3 Mar 11:02 UTC'
+    """
+    if closes > now:
+        return f"the first window closes {format_moment(closes, now)}"
+    return f"the first window closed {format_moment(closes, now)} and waits for `kedge work`"
 
 
 def incident_summary(incident: Incident) -> str:

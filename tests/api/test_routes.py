@@ -25,6 +25,8 @@ READS = [
     "/v1/monitors/flight-delay",
     "/v1/incidents",
     "/v1/incidents/1",
+    "/v1/quarantine",
+    "/v1/quarantine?model=m&limit=1",
     "/metrics",
 ]
 BAD = {
@@ -48,6 +50,11 @@ BAD = {
     "/v1/incidents/first": "path.incident_id is 'first'",
     "/v1/incidents/0": "path.incident_id is '0'",
     "/v1/incidents/99999999999999999999999": "path.incident_id",
+    "/v1/quarantine?limit=0": "query.limit is '0'",
+    "/v1/quarantine?limit=1001": "query.limit is '1001'",
+    "/v1/quarantine?model=%00": "query.model",
+    "/v1/quarantine/first": "path.record_id is 'first'",
+    "/v1/quarantine/0": "path.record_id is '0'",
 }
 ABSENT = {
     "/v1/models/nope": "model 'nope' does not exist; known: churn, flight-delay",
@@ -58,6 +65,7 @@ ABSENT = {
     "/v1/monitors/nope": "model 'nope' does not exist",
     "/v1/incidents?model=nope": "model 'nope' does not exist",
     "/v1/incidents/999": "incident 999 does not exist",
+    "/v1/quarantine/999": "quarantined record 999 does not exist",
     "/v1/nothing": "Not Found: GET /v1/nothing",
 }
 
@@ -253,7 +261,8 @@ def test_the_openapi_document_describes_collector_and_api(api: Api) -> None:
     assert set(document["paths"]) == {
         "/v1/predictions", "/v1/labels", "/v1/status", "/v1/models", "/v1/models/{name}", "/v1/metrics/{name}",
         "/v1/drift/{name}", "/v1/monitors/{name}", "/v1/incidents", "/v1/incidents/{incident_id}",
-        "/v1/incidents/{incident_id}/acknowledge", "/healthz", "/metrics"}  # fmt: skip
+        "/v1/incidents/{incident_id}/acknowledge", "/v1/quarantine", "/v1/quarantine/{record_id}", "/healthz",
+        "/metrics"}  # fmt: skip
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert operation["summary"], (method, path)

@@ -13,9 +13,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from collectors.flusher import Flusher
+from collectors.inbox import Inbox
 from monitor.app.files import baseline_from_file
 from monitor.app.stores import clock, open_stores
 from monitor.config import load_settings
+from monitor.lake import Kind
 
 from .conftest import Kedge
 
@@ -65,7 +68,8 @@ def test_a_log_of_any_format_is_taken_in(kedge: Kedge, tmp_path: Path, format_na
     log.write_bytes(FORMATS[format_name](rows(300, labels=False)))
     outcome = kedge("ingest", log, "--model", "churn", "--version", "7", "--json")
     assert outcome.status == 0
-    assert outcome.json == {"format": format_name, "accepted": 300, "refused": 0, "reason": ""}
+    taken = {"format": format_name, "accepted": 300, "refused": 0, "reason": ""}
+    assert outcome.json == taken | {"lake": "written", "failures": []}
     told = kedge("model", "show", "churn", "--json").json
     assert told["predictions"] == 300
     assert [version["name"] for version in told["versions"]] == ["7"]
@@ -106,7 +110,48 @@ def test_bad_rows_are_refused_with_the_reason_and_the_good_ones_are_kept(kedge: 
 def test_records_that_name_no_model_are_refused_unless_one_is_given(kedge: Kedge) -> None:
     outcome = kedge("ingest", "-", stdin=as_ndjson(rows(2)))
     assert outcome.status == 1
-    assert "model" in outcome.err
+    assert outcome.err == "the first refusal: model is missing; name it in the record or with --model\n"
+
+
+def test_what_can_not_be_written_to_the_lake_waits_in_the_inbox_and_is_status_3(kedge: Kedge) -> None:
+    blocked = Path(open_stores(load_settings()).lake.uri("churn", Kind.PREDICTIONS))
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("not a table")
+    outcome = kedge("ingest", "-", "--model", "churn", stdin=as_ndjson(rows(2)))
+    assert (outcome.status, outcome.out) == (3, "2 records accepted, 0 refused (json)\n")
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("error: the accepted records are safe in the inbox, but could not be written to the lake; ")
+    assert "predictions of model 'churn': " in line
+    as_json = kedge("ingest", "-", "--model", "churn", "--json", stdin=as_ndjson(rows(2)))
+    assert (as_json.status, as_json.json["accepted"], as_json.json["lake"]) == (3, 2, "failed")
+    assert len(as_json.json["failures"]) == 1
+    blocked.unlink()
+    assert kedge("ingest", "-", "--model", "churn", "--json", stdin=as_ndjson(rows(1))).json["lake"] == "written"
+    assert kedge("model", "show", "churn", "--json").json["predictions"] == 2
+
+
+def test_a_flush_that_can_not_even_begin_is_status_3_and_loses_nothing(kedge: Kedge) -> None:
+    ids = load_settings().inbox_path.with_name("inbox-ids.sqlite")
+    ids.mkdir(parents=True)
+    outcome = kedge("ingest", "-", "--model", "churn", stdin=as_ndjson(rows(2)))
+    assert (outcome.status, len(outcome.err.splitlines())) == (3, 1)
+    ids.rmdir()
+    assert kedge("ingest", "-", "--model", "churn", stdin=as_ndjson(rows(1))).status == 0
+    assert kedge("model", "show", "churn", "--json").json["predictions"] == 2
+
+
+def test_a_running_collector_writes_what_a_log_brings(kedge: Kedge) -> None:
+    stores = open_stores(load_settings())
+    running = Inbox(stores.settings.inbox_path, stores.settings.collector.inbox_max_bytes)
+    flusher = Flusher(running, stores.lake, stores.db, stores.settings.collector)
+    flusher.flush(clock())
+    outcome = kedge("ingest", "-", "--model", "churn", stdin=as_ndjson(rows(2)))
+    assert outcome.status == 0
+    assert outcome.out.splitlines()[1] == "the running collector writes them to the lake"
+    assert kedge("ingest", "-", "--model", "churn", "--json", stdin=b"[]").json["lake"] == "held"
+    assert flusher.flush(clock()).predictions == 2
+    flusher.close()
+    running.close()
 
 
 @pytest.mark.parametrize("content", [b"PAR1 but not really", b"a,b\n" + b"\xff" * 20, b"", b"\x00" * 50, b"[1, 2"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from monitor.app.stores import open_database
 from monitor.config import load_settings
+from monitor.db.models import Model
 from tests.dashboards.seeding import seed
 
 from .conftest import Kedge
@@ -43,8 +44,30 @@ def test_a_model_is_shown_and_its_open_incident_is_the_status(seeded: Kedge) -> 
 def test_a_model_without_anything_is_shown_all_the_same(seeded: Kedge) -> None:
     outcome = seeded("model", "show", "recommender")
     assert outcome.status == 0
-    assert "no baseline yet" in outcome.out
+    assert "no baseline yet: 0 of 5,000 predictions for its baseline" in outcome.out
     assert "no version has served yet" in outcome.err
+
+
+def test_a_new_model_says_how_far_its_baseline_is_and_when_its_first_window_closes(
+    kedge: Kedge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEDGE_MONITORING__BASELINE_ROWS", "300")
+    monkeypatch.setenv("KEDGE_JOBS__SETTLE_SECONDS", "60")
+    now = datetime.now(UTC)
+    first = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)  # a clock that is ahead
+    database = open_database(load_settings())
+    with database.session() as session:
+        row = Model(name="young", created_at=now, first_event_time=first, watermark=first, last_received_at=now)
+        row.predictions = 150
+        session.add(row)
+    database.close()
+    outcome = kedge("model", "show", "young")
+    assert outcome.status == 0
+    assert "Learning: 150 of 300 predictions for its baseline" in outcome.out
+    assert "no baseline yet: 150 of 300 predictions for its baseline" in outcome.out
+    assert f"the first window closes {first.day} {first:%b}" in outcome.out
+    assert f"{first + timedelta(minutes=61):%H:%M} UTC" in outcome.out
+    assert kedge("model", "list", "--json").json[0]["state"] == "learning"
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -74,6 +97,18 @@ def test_an_incident_is_shown_with_its_timeline_messages_and_responses(seeded: K
     for said in ("AUC 0.51, expected at least 0.66", "Looking into version 2", "pager", "cooldown", "rollback"):
         assert said in outcome.out
     assert seeded("incident", "show", 1, "--json").json["evidence"]["value"] == 0.51
+
+
+def test_an_incident_shows_how_each_message_fared_and_when_it_is_tried_again(seeded: Kedge) -> None:
+    outcome = seeded("incident", "show", 2)
+    assert outcome.status == 0
+    lines = {line.split()[1]: line for line in outcome.out.splitlines() if line.startswith("opened ")}
+    assert "failed" in lines["team-webhook"]
+    assert lines["team-webhook"].split()[-5:] == ["5", "503", "Service", "Unavailable", "–"]
+    assert "timed out after 20 s" in lines["pager"]
+    messages = {row["channel"]: row for row in seeded("incident", "show", 2, "--json").json["notifications"]}
+    assert (messages["team-webhook"]["attempts"], messages["team-webhook"]["next_attempt_at"]) == (5, None)
+    assert messages["pager"]["next_attempt_at"] is not None
 
 
 def test_an_incident_is_acknowledged_under_a_name(seeded: Kedge, monkeypatch: pytest.MonkeyPatch) -> None:

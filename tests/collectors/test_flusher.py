@@ -210,6 +210,29 @@ def test_features_beyond_the_limit_refuse_their_record_only(make_rig: MakeRig) -
     assert json.loads(row.payload)["prediction_id"] == "b"
 
 
+@pytest.mark.parametrize("step", ["append_predictions", "count_predictions", "forget"])
+def test_a_record_refused_when_flushed_is_in_quarantine_once_however_often_the_flush_fails(
+    make_rig: MakeRig, step: str
+) -> None:
+    rig = make_rig(max_features=1)
+    rig.send([prediction("a", features={"x": 1})])
+    rig.flush()
+    rig.send([prediction("b", features={"z": 3}), prediction("c", features={"x": 1})])
+    failing = type("Failing", (FailsOnce,), {})
+    rig.flusher.close()
+    rig.flusher = Flusher(rig.inbox, rig.lake, rig.db, rig.settings, hand_over=failing)
+    for _ in range(3):
+        failing.step = step
+        assert len(rig.flush().failures) == 1
+    report = rig.flush()
+    assert (report.failures, report.refused, report.quarantined) == ([], 1, 1)
+    assert rig.flush().quarantined == 0
+    with rig.db.reading() as session:
+        (row,) = quarantine.list_refusals(session)
+    assert json.loads(row.payload)["prediction_id"] == "b"
+    assert sorted(row["prediction_id"] for row in rig.stored("income")) == ["a", "c"]
+
+
 def test_refused_records_move_to_the_control_database_once(both: Rig) -> None:
     both.send([prediction("a"), {"model": "income", "oops": 1}, 7])
     assert both.flush().quarantined == 2

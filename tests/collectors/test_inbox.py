@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors.inbox import Answer, Batch, Delivery, Inbox
+from collectors.inbox import Answer, Batch, Delivery, Inbox, micros
 from monitor.errors import Unavailable
 from monitor.lake import Kind
 from monitor.records import Refusal
@@ -80,6 +82,48 @@ def test_repeats_that_arrive_together_are_stored_once(inbox: Inbox, delivery: De
     assert inbox.records_waiting() == 2
 
 
+def keyed(delivery: Delivery, digest: bytes, *, accepted: bool = True) -> Delivery:
+    """A delivery under the key `k`, with what is left behind when that came before with something else."""
+    refusal = Refusal(index=-1, reason="another body", payload=digest)
+    conflict = replace(delivery, answer=Answer(409, b"conflict"), batches=[], refusals=[refusal])
+    return replace(
+        delivery, key="k", digest=digest, conflict=conflict, batches=delivery.batches if accepted else [], refusals=[]
+    )
+
+
+def test_a_known_key_with_something_else_is_a_conflict_and_kept_in_quarantine(inbox: Inbox, delivery: Delivery) -> None:
+    assert not inbox.append(keyed(delivery, b"one")).conflict
+    other = inbox.append(keyed(delivery, b"two"))
+    assert (other.answer.status, other.conflict, other.repeated) == (409, True, False)
+    assert [row.payload for row in inbox.refused()] == [b"two"]
+    assert inbox.append(keyed(delivery, b"one")).repeated
+    assert inbox.records_waiting() == 2
+
+
+def test_a_key_under_which_nothing_was_accepted_is_free_again(inbox: Inbox, delivery: Delivery) -> None:
+    inbox.append(keyed(delivery, b"bad", accepted=False))
+    corrected = inbox.append(keyed(delivery, b"good"))
+    assert (corrected.repeated, corrected.conflict) == (False, False)
+    assert inbox.append(keyed(delivery, b"bad", accepted=False)).conflict
+
+
+def test_an_inbox_from_before_digests_opens_and_its_keys_still_hold(tmp_path: Path, delivery: Delivery) -> None:
+    path = tmp_path / "inbox.sqlite"
+    Inbox(path, ROOM).close()
+    old = sqlite3.connect(path)
+    old.execute("ALTER TABLE idempotency DROP COLUMN digest")
+    old.execute("ALTER TABLE quarantine ADD COLUMN origin TEXT")
+    old.execute("INSERT INTO idempotency VALUES ('predictions/k', 202, 'old', ?)", (micros(delivery.received_at),))
+    old.commit()
+    old.close()
+    inbox = Inbox(path, ROOM)
+    receipt = inbox.append(keyed(delivery, b"unknown then"))
+    assert (receipt.repeated, receipt.answer.status) == (True, 202)
+    inbox.append(replace(delivery, refusals=[Refusal(index=0, reason="bad")]))
+    assert len(inbox.refused()) == 1
+    inbox.close()
+
+
 def test_keys_are_remembered_across_a_restart_and_forgotten_after_a_week(
     tmp_path: Path, delivery: Delivery, now: datetime
 ) -> None:
@@ -114,6 +158,29 @@ def test_a_full_inbox_is_unavailable_and_recovers_when_it_is_emptied(tmp_path: P
     inbox.append(delivery)
     assert inbox.records_waiting() == 1
     inbox.close()
+
+
+def test_one_that_does_not_fit_leaves_room_for_those_that_came_with_it(tmp_path: Path, delivery: Delivery) -> None:
+    inbox = Inbox(tmp_path / "inbox.sqlite", 2**20)
+    large = replace(delivery, batches=[Batch(Kind.PREDICTIONS, "m", 1, b"x" * 2**20)])
+    with inbox._using:  # the writer waits for us, so these arrive together
+        inbox.submit(delivery)
+        futures = [inbox.submit(each) for each in (delivery, large, delivery)]
+    first, refused, last = (future.exception() for future in futures)
+    assert (first, last) == (None, None)
+    assert isinstance(refused, Unavailable)
+    assert re.search(r"no room for the 1048576 bytes.*it holds \d+ bytes, inbox_max_bytes is 1048576", str(refused))
+    assert inbox.records_waiting() == 6
+    inbox.close()
+
+
+def test_a_delivery_that_breaks_the_writer_fails_alone_and_the_next_is_stored(
+    inbox: Inbox, delivery: Delivery, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.CRITICAL), pytest.raises(Unavailable, match="can't store records now"):
+        inbox.submit(replace(delivery, batches=[Batch(Kind.PREDICTIONS, "m", 2**70, b"")])).result(10)
+    assert inbox.submit(delivery).result(10).answer.status == 202
+    assert inbox.records_waiting() == 2
 
 
 def test_a_full_disk_is_unavailable_stores_nothing_and_recovers(inbox: Inbox, now: datetime) -> None:
@@ -159,6 +226,11 @@ def test_rows_come_oldest_first_up_to_the_number_of_records_asked_for(inbox: Inb
     assert inbox.rows("m", Kind.LABELS, 10) == []
 
 
+def test_any_number_of_rows_is_found_when_that_many_records_are_asked_for(inbox: Inbox, delivery: Delivery) -> None:
+    inbox.append(replace(delivery, batches=[Batch(Kind.PREDICTIONS, "m", 1, b"")] * 10_050))
+    assert len(inbox.rows("m", Kind.PREDICTIONS, 50_000)) == 10_050
+
+
 def test_row_numbers_are_never_used_again(inbox: Inbox, delivery: Delivery) -> None:
     inbox.append(delivery)
     inbox.forget("m", Kind.PREDICTIONS, 1)
@@ -170,6 +242,17 @@ def test_predictions_are_flushed_before_labels(inbox: Inbox, now: datetime) -> N
     for kind in (Kind.LABELS, Kind.PREDICTIONS):
         inbox.append(Delivery(now, "test", kind, Answer(202, b""), [Batch(kind, "m", 1, b"")]))
     assert inbox.waiting() == [("m", Kind.PREDICTIONS), ("m", Kind.LABELS)]
+
+
+def test_rows_leave_and_their_refused_records_arrive_in_quarantine_together(inbox: Inbox, delivery: Delivery) -> None:
+    inbox.append(delivery)
+    (row,) = inbox.rows("m", Kind.PREDICTIONS, 10)
+    refused = [(row, Refusal(index=1, reason="no room", model="m", payload=b"{}"))]
+    with pytest.raises(OverflowError):
+        inbox.forget("m", Kind.PREDICTIONS, 2**70, refused)
+    assert (inbox.records_waiting(), inbox.refused()) == (2, [])
+    inbox.forget("m", Kind.PREDICTIONS, row.id, refused)
+    assert (inbox.records_waiting(), [each.reason for each in inbox.refused()]) == (0, ["no room"])
 
 
 def test_refusals_are_kept_bounded_and_with_their_true_size(inbox: Inbox, now: datetime) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.prediction_ids import MEMORY, PredictionIds
+from monitor.errors import Unavailable
 
 
 @pytest.fixture
@@ -63,3 +64,9 @@ def test_however_the_passes_are_cut_and_repeated_every_id_is_owned_exactly_once(
         done = through
     assert sorted(owned) == sorted({each for each, _, _ in claims})
     ids.close()
+
+
+def test_an_index_that_can_not_be_opened_is_not_taken_for_one_that_is_held(tmp_path: Path) -> None:
+    (tmp_path / "ids.sqlite").mkdir()
+    with pytest.raises(Unavailable, match="can't be used: unable to open database file"):
+        PredictionIds(tmp_path / "ids.sqlite", "c")

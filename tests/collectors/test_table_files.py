@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from collectors.formats import WHOLE_BODY, find_format
+from collectors.formats.reading import said
 from collectors.formats.table_rows import CHUNK
 from collectors.wire import WireLabel, WirePrediction, WireRecord
 from monitor.lake import Kind
@@ -85,6 +86,19 @@ def test_what_is_no_csv_is_refused_whole(text: str) -> None:
     records, refusals = read_csv(text)
     assert not records
     assert [refusal.index for refusal in refusals] in ([WHOLE_BODY], [])
+
+
+def test_a_csv_that_is_not_utf_8_is_refused_whole_with_the_place() -> None:
+    (decoded,) = find_format("csv").decode("name,n\ncafé,1\n".encode("latin-1"), Kind.PREDICTIONS)
+    (refused,) = decoded.refusals
+    assert (refused.index, refused.reason) == (WHOLE_BODY, "the body is not readable CSV: not UTF-8 at byte 10")
+
+
+def test_what_a_reader_says_is_quoted_short_and_printable() -> None:
+    quoted = said(pa.ArrowInvalid("got 1: \x1b[31m\x00\ufffd" + "\x07" * 10_000))
+    assert quoted.startswith(r"got 1: \x1b[31m\x00\ufffd\x07")
+    assert quoted.isprintable()
+    assert len(quoted) <= 201
 
 
 def test_parquet_values_become_what_json_would_have() -> None:

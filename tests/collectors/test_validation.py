@@ -98,7 +98,9 @@ def test_label_times_are_checked_as_well() -> None:
     assert "label_time 2026-03-05" in reason(WirePrediction(label=1, label_time=late))
 
 
-@pytest.mark.parametrize("name", ["../../etc", "🚢", "x" * 10_000, " lead", "a\x00b", "a\nb", "%2e%2e"])
+@pytest.mark.parametrize(
+    "name", ["a..b", "trailing ", "../../etc", "🚢", "x" * 10_000, " lead", "a\x00b", "a\nb", "%2e%2e"]
+)
 def test_odd_model_names_are_refused_with_the_rule(name: str) -> None:
     assert "is not usable; accepted: 1 to 200 letters" in reason(WirePrediction(model=name))
 

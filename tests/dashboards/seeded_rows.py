@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from monitor.baselines import BaselineProfile, encode_baseline
 from monitor.db.models import (
+    Baseline,
     Evaluation,
     Incident,
     IncidentEvent,
@@ -19,6 +21,7 @@ from monitor.db.models import (
     Notification,
     ResponseRun,
 )
+from monitor.profiles import WindowProfile
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class Writer:
     def version(self, name: str, first: datetime, last: datetime, predictions: int) -> None:
         row = ModelVersion(model_id=self.model.id, name=name, first_event_time=first, last_event_time=last)
         row.predictions = predictions
+        self.session.add(row)
+
+    def baseline(self, rows: int) -> None:
+        """A baseline without columns, for stories that are not about drift."""
+        row = Baseline(model_id=self.model.id, name="training 2026-01", origin="file", rows=rows, active=True)
+        row.created_at, row.payload = self.model.created_at, encode_baseline(BaselineProfile({}, None, WindowProfile()))
         self.session.add(row)
 
     def monitor(self, name: str, metric: str, severity: str) -> Monitor:
@@ -112,10 +121,13 @@ class Writer:
         self.session.flush()
         return row
 
-    def message(self, event: IncidentEvent, channel: str, state: str, reason: str, attempts: int = 1) -> None:
+    def message(
+        self, event: IncidentEvent, channel: str, state: str, reason: str, attempts: int = 1, receipt: str | None = None
+    ) -> None:
         row = Notification(id=f"{event.id}-{channel}", incident_event_id=event.id, channel=channel, state=state)
         row.reason, row.attempts, row.next_attempt_at, row.created_at = reason, attempts, event.at, event.at
         row.sent_at = event.at + timedelta(seconds=2) if state == "sent" else None
+        row.receipt = receipt
         self.session.add(row)
 
     def run(

@@ -171,7 +171,8 @@ def _slow_drift(writer: Writer, monitor: Monitor, first: datetime) -> None:
     writer.event(incident, noticed, "acknowledged", "Expected in spring; retrain on newer data", "mira")
     writer.event(incident, first + 54 * DAY, "note", "version 3, trained on the last 30 days, was deployed")
     writer.message(opening, "on-call-slack", "sent", "first notification")
-    writer.message(opening, "team-webhook", "failed", "gave up after 5 attempts: 503 Service Unavailable", attempts=5)
+    writer.message(opening, "team-webhook", "failed", "first notification", 5, "503 Service Unavailable")
+    writer.message(opening, "pager", "pending", "first notification", 2, "timed out after 20 s")
     finished = "training job finished: version 3"
     writer.run(incident, "retrain-nightly", "retrain", "done", opened + timedelta(minutes=1), finished)
 
@@ -184,6 +185,7 @@ def seed_hourly(session: Session, name: str, metric: str, usual: float, now: dat
     writer = Writer.of(session, name, "regression" if metric == "mae" else "binary", HOUR, first, now, HOURS * 5200)
     writer.version("6", first, change if fall else last, 5200 * (HOURS - 6 if fall else HOURS))
     monitor = writer.monitor(metric, metric, "critical")
+    writer.baseline(5000)
     bounds = {"high": usual * 1.15} if metric == "mae" else {"low": usual - 0.03}
     for hour in range(HOURS):
         start = first + hour * HOUR

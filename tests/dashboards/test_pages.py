@@ -178,11 +178,17 @@ def test_an_incident_that_does_not_exist_is_said_to(control: Path, open_page: Op
     assert title_of(app) == title
 
 
-@pytest.mark.parametrize("page", ["model", "drift"])
-def test_an_unknown_model_falls_back_with_a_notice(control: Path, open_page: Open, page: str) -> None:
+@pytest.mark.parametrize("page", ["model", "drift", "incidents"])
+def test_an_unknown_model_is_said_to_be_and_no_other_is_shown(control: Path, open_page: Open, page: str) -> None:
     app = open_page(control, page, model="nope")
     assert not app.exception
-    assert app.warning[0].value == "There is no model `nope`; showing `churn`."
+    assert app.warning[0].value == "There is no model `nope`. Choose one of those there are."
+    assert "AUC" not in text_of(app)
+    assert (len(app.title), len(app.metric), len(app.dataframe)) == (0, 0, 0)
+    app.selectbox[0].set_value("fraud-score").run()
+    assert not app.exception
+    assert not app.warning
+    assert app.query_params["model"] in ("fraud-score", ["fraud-score"])
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -225,3 +231,13 @@ def test_names_and_reasons_from_outside_are_never_taken_for_markup(control: Path
     assert not app.exception
     assert "[link](" not in app.title[0].value
     assert "\\<b\\>" in app.title[0].value
+
+
+def test_a_message_that_fails_shows_its_last_result_and_next_attempt(control: Path, open_page: Open) -> None:
+    table = open_page(control, "incident", incident="2").dataframe[1].value
+    rows = {row["Channel"]: row for row in table.to_dict("records")}
+    assert (rows["team-webhook"]["State"], rows["team-webhook"]["Attempts"]) == ("▲ failed", 5)
+    assert (rows["team-webhook"]["Last result"], rows["team-webhook"]["Next attempt"]) == (
+        "503 Service Unavailable", "–")  # fmt: skip
+    assert rows["pager"]["Last result"] == "timed out after 20 s"
+    assert rows["pager"]["Next attempt"] == "15 Feb 2026 00:03 UTC"

@@ -75,6 +75,15 @@ def test_ranges_count_back_from_the_latest_data() -> None:
     assert time_range(View(start=T0 + DAY), T0, DAY) == (T0 - DAY, T0)
 
 
+def test_a_span_does_not_begin_before_the_first_data() -> None:
+    first = T0 - timedelta(hours=2)
+    assert time_range(View(), T0, DAY, first) == (first, T0)
+    assert time_range(View(back=7 * DAY), T0, DAY, first) == (first, T0)
+    assert time_range(View(), T0, DAY, T0 - 3 * DAY) == (T0 - DAY, T0)
+    assert time_range(View(start=T0 - 3 * DAY), T0, DAY, first) == (T0 - 3 * DAY, T0)
+    assert time_range(View(end=T0 - 5 * DAY), T0, DAY, first) == (T0 - 6 * DAY, T0 - 5 * DAY)
+
+
 def test_ranges_grow_to_whole_windows() -> None:
     assert whole_windows(T0 + timedelta(hours=5), T0 + timedelta(hours=30), DAY) == (T0, T0 + 2 * DAY)
     assert whole_windows(T0, T0 + DAY, DAY) == (T0, T0 + DAY)

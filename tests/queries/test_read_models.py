@@ -154,8 +154,8 @@ def test_a_model_of_which_only_the_silence_was_judged_is_not_called_fine(sqlite_
     with sqlite_db.session() as session:
         writer = Writer.of(session, "young", "binary", DAY, now - 2 * DAY, now, 500)
         writer.judge(writer.monitor("silence", "silence", "critical"), now - DAY, 3.0, 0, high=3600.0)
-    (row,) = queries.overview(sqlite_db, now)
-    assert (row.state, row.headline) == (State.NO_DATA, "Waiting for the first window with enough rows")
+    (row,) = queries.overview(sqlite_db, now, 5000)
+    assert (row.state, row.headline) == (State.LEARNING, "Learning: 500 of 5,000 predictions for its baseline")
 
 
 def test_an_empty_database_gives_empty_lists(db: Database, now: datetime) -> None:

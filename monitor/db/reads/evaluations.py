@@ -32,6 +32,16 @@ def latest_evaluations(session: Session, model_id: int) -> dict[int, Evaluation]
     return {row.monitor_id: row for row in rows}
 
 
+def has_verdict(session: Session, model_id: int) -> bool:
+    """Whether any window of the model was ever decided, its silence apart."""
+    statement = (
+        select(Evaluation.id)
+        .join(Monitor, Monitor.id == Evaluation.monitor_id)
+        .where(Monitor.model_id == model_id, Monitor.metric != "silence", Evaluation.verdict.in_(("ok", "breach")))
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
 def read_evaluations(
     session: Session,
     model_id: int,
