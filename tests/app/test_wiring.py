@@ -11,7 +11,7 @@ import pytest
 
 from collectors.collector import Request
 from collectors.inbox import Inbox
-from monitor.app.files import choose_format, flush_inbox, ingest_file
+from monitor.app.files import Outcome, choose_format, flush_inbox, ingest_file
 from monitor.app.stores import open_database, open_stores
 from monitor.app.worker import build_jobs, compact_lake
 from monitor.config import load_settings
@@ -89,7 +89,7 @@ def test_compaction_merges_the_small_files_of_every_model(opened: Any, tmp_path:
         request = Request(Kind.PREDICTIONS, datetime.now(UTC), "file:-")
         (taken,) = ingest_file(stores, inbox, request, body, choose_format(body, "auto", "-"))
         assert taken.accepted == 1
-        assert flush_inbox(stores, inbox)
+        assert flush_inbox(stores, inbox).outcome is Outcome.WRITTEN
     inbox.close()
     assert len(stores.lake.files("churn", Kind.PREDICTIONS)) == 4
     assert compact_lake(stores) == 4
