@@ -37,7 +37,7 @@ class Web:
         self.inbox = Inbox(settings.inbox_path, settings.collector.inbox_max_bytes)
         collector = Collector(self.inbox, settings.collector, metrics)
         keys = KeyRing(self.db)
-        self.app: FastAPI = create_api(self.db, keys, clock)
+        self.app: FastAPI = create_api(self.db, keys, clock, settings)
         self.app.router.routes[:0] = routes(collector, keys, clock)
         _expose(self.app, registry)
         _describe(self.app, openapi_paths())
