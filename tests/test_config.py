@@ -94,8 +94,11 @@ def test_the_file_may_be_elsewhere_and_must_then_exist(folder: Path, monkeypatch
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("prot = 8600\n", "prot: Extra inputs are not permitted"),
-        ("[collector]\nflush_second = 1\n", r"collector\.flush_second: Extra inputs"),
+        ("prot = 8600\n", "prot: there is no such setting; did you mean 'port'"),
+        (
+            "[collector]\nflush_second = 1\n",
+            r"collector\.flush_second: there is no such setting; did you mean 'flush_seconds'",
+        ),
         ("port = 70000\n", "port: Input should be less than or equal to 65535"),
         ("port = 'http'\n", "port: Input should be a valid integer"),
         ("[monitoring]\nwindow = 'soon'\n", r"monitoring\.window: .*'soon' is not usable; accepted"),
@@ -122,7 +125,11 @@ def test_a_file_that_is_no_text_is_named(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("KEDGE_COLLECTOR__FLUSH_SECOND", "1", r"collector\.flush_second: Extra inputs"),
+        (
+            "KEDGE_COLLECTOR__FLUSH_SECOND",
+            "1",
+            r"collector\.flush_second: there is no such setting; did you mean 'flush_seconds'",
+        ),
         ("KEDGE_COLLECTOR__FLUSH_SECONDS", "soon", r"collector\.flush_seconds: Input should be a valid number"),
         ("KEDGE_CHANNELS", "slack", "channels"),
         ("KEDGE_PORT", "-1", "port: Input should be greater than or equal to 0"),

@@ -123,8 +123,8 @@ class Supervisor:
             pause = min(2.0**child.failures, _LONGEST_PAUSE)
             child.failures += 1
             child.restart_at = time.monotonic() + pause
-            self._say(f"{child.name} ended with status {child.process.returncode}; starting it again in {pause:.0f} s")
-            self._say(self._tail(child, lines=3))
+            ended = f"{child.name} ended with status {child.process.returncode}; starting it again in {pause:.0f} s"
+            self._say("\n".join([ended, *filter(None, [self._tail(child, lines=3)])]))
         elif time.monotonic() >= child.restart_at:
             child.restart_at = 0.0
             self._spawn(child)

@@ -95,7 +95,7 @@ def test_a_child_that_dies_is_started_again_and_it_is_said(fake: Path, supervise
     wait_until(lambda: len(starts(fake, "steady")) == 2)
     stop.set()
     watching.join(5)
-    assert said == ["steady ended with status -9; starting it again in 1 s"]
+    assert [text.splitlines()[0] for text in said] == ["steady ended with status -9; starting it again in 1 s"]
     assert len(starts(fake, "other")) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_child_that_keeps_dying_is_started_more_and_more_slowly(
         assert child.process is not None
         child.process.wait()
         supervisor._revive(child)
-        assert said[-1] == f"dies ended with status 1; starting it again in {pause} s"
+        assert said[-1].startswith(f"dies ended with status 1; starting it again in {pause} s")
         now += pause - 0.1
         supervisor._revive(child)
         assert child.process.poll() is not None  # not yet
@@ -121,7 +121,7 @@ def test_a_child_that_keeps_dying_is_started_more_and_more_slowly(
     child.process.wait()
     now += 61  # it ran for longer than a minute: its next end is a new trouble
     supervisor._revive(child)
-    assert said[-1].endswith("in 1 s")
+    assert "in 1 s" in said[-1].splitlines()[0]
 
 
 def test_a_child_that_ends_at_its_start_shows_the_end_of_its_log(supervise: tuple[Start, list[str]]) -> None:
