@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -74,11 +74,3 @@ def encode_baseline(baseline: BaselineProfile) -> bytes:
 
 def decode_baseline(payload: bytes) -> BaselineProfile:
     return msgspec.msgpack.decode(payload, type=BaselineProfile)
-
-
-def merge_all(profiles: Sequence[WindowProfile]) -> WindowProfile:
-    """The merge of any number of windows, the zero profile for none."""
-    merged = WindowProfile()
-    for profile in profiles:
-        merged = merged.merge(profile)
-    return merged

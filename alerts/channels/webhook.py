@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
-
-import msgspec
 
 from alerts.channels.base import Receipt
 from alerts.messages import Message
-from alerts.outgoing import Outgoing, check_url
-from alerts.signing import Signer
+from alerts.signed_post import SignedPost
 
 _MOST_COLUMNS: Final = 50  # Standard Webhooks advises at most 20 kB
 
 
-class WebhookChannel:
+class WebhookChannel(SignedPost):
     """POSTs `{"type", "timestamp", "data"}`; receivers drop repeats by the webhook-id header."""
 
-    @dataclass(frozen=True)
-    class Options:
-        """`url` takes the messages, `secret` (whsec_…) signs them."""
-
-        url: str
-        secret: str
-
-    def __init__(self, options: Options, outgoing: Outgoing) -> None:
-        self._url: Final = check_url(options.url, "webhook url")
-        self._signer: Final = Signer(options.secret, "webhook")
-        self._outgoing: Final = outgoing
-
     def send(self, message: Message) -> Receipt:
-        body = msgspec.json.encode(webhook_body(message))
-        reply = self._outgoing.post(self._url, body, self._signer.headers(message.id, message.sent_at, body))
-        return Receipt(f"HTTP {reply.status}")
+        return Receipt(self.post(message.id, message.sent_at, webhook_body(message)))
 
 
 def webhook_body(message: Message) -> dict[str, Any]:

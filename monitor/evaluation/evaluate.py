@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import median
 from typing import Any
 
@@ -28,7 +29,7 @@ COVERAGE_SHARE = 0.8
 _COUNTS = frozenset({"predictions", "throughput", "labels"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WindowFacts:
     """All that a verdict depends on. `history` holds each metric's values in earlier windows, the newest last."""
 
@@ -39,6 +40,19 @@ class WindowFacts:
     task: Task | None = None
     positive_class: str | None = None
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @cached_property
+    def block_points(self) -> list[dict[str, Point]]:
+        """Each block of the baseline as points by metric; worked out once for all monitors."""
+        return [self._measured(block) for block in self.baseline.blocks] if self.baseline else []
+
+    @cached_property
+    def whole_points(self) -> dict[str, Point]:
+        """The whole baseline as points by metric."""
+        return self._measured(self.baseline.whole) if self.baseline else {}
+
+    def _measured(self, profile: WindowProfile) -> dict[str, Point]:
+        return {point.metric: point for point in plain_points(profile, self) if point.status is Status.OK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,20 +247,15 @@ def normal_values(metric: str, facts: WindowFacts, least_rows: int = 0) -> list[
     Blocks with fewer than `least_rows` rows are left out, as such windows are: their values are anywhere.
     """
     if facts.baseline and metric not in _COUNTS:
-        found = [_value(metric, block, facts, least_rows) for block in facts.baseline.blocks]
-        values = [value for value in found if value is not None]
+        found = [points[metric] for points in facts.block_points if metric in points]
+        values = [point.value for point in found if point.value is not None and point.n >= least_rows]
         if len(values) >= 5:
             return values
-        whole = _value(metric, facts.baseline.whole, facts)
-        if whole is not None:
-            return [whole]
+        whole = facts.whole_points.get(metric)
+        if whole is not None and whole.value is not None:
+            return [whole.value]
     earlier = list(facts.history.get(metric, ()))
     return earlier if len(earlier) >= 5 else []
-
-
-def _value(metric: str, profile: WindowProfile, facts: WindowFacts, least_rows: int = 0) -> float | None:
-    point = next((p for p in plain_points(profile, facts) if p.metric == metric and p.status is Status.OK), None)
-    return point.value if point and point.n >= least_rows else None
 
 
 def _evidence(
