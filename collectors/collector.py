@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from collectors.formats import WHOLE_BODY, Decoded, LogFormat, find_format
+from collectors.formats import WHOLE_BODY, Decoded, Log, LogFormat, find_format
 from collectors.formats.reading import shown
 from collectors.inbox import Answer, Delivery, Inbox, Receipt
 from collectors.metrics import CollectorMetrics
 from collectors.payloads import pack
 from collectors.validation import Terms, Validated, validate
-from monitor.config import CollectorSettings
+from monitor.config import NO_MAPPING, CollectorSettings
 from monitor.lake import Kind
 from monitor.records import Refusal
 
@@ -34,7 +34,11 @@ _OTHER_BODY = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One body and what is known about it. `model` and `version` hold for records that name none."""
+    """One body and what is known about it. `model` and `version` hold for records that name none.
+
+    `headers`, `path` and `memory` are handed to the format (see Log). `checkpoint` is (name of a source, how far it has
+    read): it becomes durable together with the records.
+    """
 
     kind: Kind
     received_at: datetime
@@ -42,6 +46,10 @@ class Request:
     model: str | None = None
     version: str | None = None
     key: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+    memory: dict[str, Any] = field(default_factory=dict)
+    checkpoint: tuple[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +87,26 @@ class Collector:
         log_format = log_format or find_format("json")
         terms = self._terms(request, len(body))
         whole = Validated()
-        for decoded in log_format.decode(body, request.kind):
+        for decoded in log_format.decode(self._log(body, request)):
             if broken := _whole_body(decoded):
-                return refuse_body(request, 400, broken.reason, body)
-            _extend(whole, validate(decoded, terms))
+                return refuse_body(request, 400, broken.reason, body, log_format.name)
+            whole.add(validate(decoded, terms))
             if whole.accepted + len(whole.refusals) > self.settings.max_records:
                 reason = (
                     f"the body has more than max_records = {self.settings.max_records} records; send fewer at a time"
                 )
-                return refuse_body(request, 413, reason, body)
-        return _taken(whole, request, body)
+                return refuse_body(request, 413, reason, body, log_format.name)
+        return _taken(whole, request, body, log_format.name)
 
     def ingest(self, body: bytes, request: Request, log_format: LogFormat) -> Iterator[Taken]:
         """Take a body of any length stretch by stretch, and store each before the next is read (`kedge ingest`)."""
         terms = replace(self._terms(request, self.settings.max_record_bytes), model_is_named="with --model")
-        for decoded in log_format.decode(body, request.kind):
+        for decoded in log_format.decode(self._log(body, request)):
             broken = _whole_body(decoded)
             taken = (
-                refuse_body(request, 400, broken.reason, body)
+                refuse_body(request, 400, broken.reason, body, log_format.name)
                 if broken
-                else _taken(validate(decoded, terms), request, body)
+                else _taken(validate(decoded, terms), request, body, log_format.name)
             )
             self.record(taken, self.inbox.append(taken.delivery))
             yield taken
@@ -115,6 +123,18 @@ class Collector:
         for outcome, count in counts.items():
             self.metrics.records.labels(kind, outcome).inc(count)
 
+    def _log(self, body: bytes, request: Request) -> Log:
+        return Log(
+            body=body,
+            kind=request.kind,
+            model=request.model,
+            headers=request.headers,
+            path=request.path,
+            at=request.received_at,
+            mapping=self.settings.mappings.get(request.model or "") or NO_MAPPING,
+            memory=request.memory,
+        )
+
     def _terms(self, request: Request, body_bytes: int) -> Terms:
         return Terms(
             now=request.received_at,
@@ -126,7 +146,7 @@ class Collector:
         )
 
 
-def refuse_body(request: Request, status: int, reason: str, body: bytes = b"") -> Taken:
+def refuse_body(request: Request, status: int, reason: str, body: bytes = b"", log_format: str = "") -> Taken:
     """The whole body is refused, and goes to quarantine with the reason."""
     refusal = Refusal(index=WHOLE_BODY, reason=reason, model=request.model, payload=body)
     delivery = Delivery(
@@ -135,23 +155,29 @@ def refuse_body(request: Request, status: int, reason: str, body: bytes = b"") -
         kind=request.kind,
         answer=Answer(status, msgspec.json.encode({"error": reason})),
         refusals=[refusal],
+        log_format=log_format,
+        checkpoint=request.checkpoint,
     )
     return Taken(0, 1, delivery)
 
 
-def _taken(whole: Validated, request: Request, body: bytes) -> Taken:
+def _taken(whole: Validated, request: Request, body: bytes, log_format: str) -> Taken:
     refused = len(whole.refusals)
     digest, conflict = b"", None
     if request.key is not None:
         digest = hashlib.sha256(f"{request.model!r} {request.version!r} ".encode() + body).digest()
-        conflict = refuse_body(request, 409, _OTHER_BODY.format(shown(request.key)), body).delivery
+        conflict = refuse_body(request, 409, _OTHER_BODY.format(shown(request.key)), body, log_format).delivery
     delivery = Delivery(
         received_at=request.received_at,
         source=request.source,
         kind=request.kind,
-        answer=Answer(422 if refused and not whole.accepted else 202, _answer(whole.accepted, whole.refusals)),
+        answer=Answer(422 if refused and not whole.accepted else 202, _answer(whole)),
         batches=pack(whole),
         refusals=whole.refusals,
+        halves=whole.halves,
+        declared=whole.declared,
+        log_format=log_format,
+        checkpoint=request.checkpoint,
         key=request.key,
         digest=digest,
         conflict=conflict,
@@ -159,12 +185,14 @@ def _taken(whole: Validated, request: Request, body: bytes) -> Taken:
     return Taken(whole.accepted, refused, delivery)
 
 
-def _answer(accepted: int, refusals: Sequence[Refusal]) -> bytes:
+def _answer(whole: Validated) -> bytes:
     answer: dict[str, Any] = {
-        "accepted": accepted,
-        "refused": [{"index": r.index, "reason": _cut(r.reason)} for r in refusals[:MOST_SHOWN]],
-        "refused_total": len(refusals),
+        "accepted": whole.accepted,
+        "refused": [{"index": r.index, "reason": _cut(r.reason)} for r in whole.refusals[:MOST_SHOWN]],
+        "refused_total": len(whole.refusals),
     }
+    if whole.skipped:
+        answer["skipped"] = whole.skipped
     return msgspec.json.encode(answer)
 
 
@@ -174,10 +202,3 @@ def _cut(reason: str) -> str:
 
 def _whole_body(decoded: Decoded) -> Refusal | None:
     return next((refusal for refusal in decoded.refusals if refusal.index == WHOLE_BODY), None)
-
-
-def _extend(whole: Validated, part: Validated) -> None:
-    whole.predictions += part.predictions
-    whole.labels += part.labels
-    whole.refusals += part.refusals
-    whole.accepted += part.accepted

@@ -18,9 +18,12 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+import msgspec
+
 from collectors import inbox_file
 from collectors.inbox_file import transaction
 from collectors.quarantine import MAX_PAYLOAD, bounded
+from collectors.wire import DeclaredFeatures, Half
 from monitor.errors import Unavailable
 from monitor.lake import Kind
 from monitor.records import Refusal
@@ -56,7 +59,8 @@ class Delivery:
     """Everything one request leaves behind, committed as one.
 
     `key` is its idempotency key and `digest` that of what was sent. `conflict` is left behind instead when the key came
-    before with something else.
+    before with something else. `checkpoint` is (name of a source, how far it has read). `log_format` names the format
+    that refused records were written in.
     """
 
     received_at: datetime
@@ -65,6 +69,10 @@ class Delivery:
     answer: Answer
     batches: Sequence[Batch] = ()
     refusals: Sequence[Refusal] = ()
+    halves: Sequence[Half] = ()
+    declared: Sequence[DeclaredFeatures] = ()
+    log_format: str = ""
+    checkpoint: tuple[str, bytes] | None = None
     key: str | None = None
     digest: bytes = b""
     conflict: Delivery | None = None
@@ -110,6 +118,7 @@ class RefusedRow:
     kind: str
     reason: str
     payload: bytes
+    log_format: str = ""
 
 
 _Waiting = tuple[Delivery, Future[Receipt]]
@@ -143,6 +152,11 @@ class Inbox:
     def append(self, delivery: Delivery) -> Receipt:
         """Store a delivery and wait until it is durable. Raises Unavailable when it can't be stored now."""
         return self.submit(delivery).result()
+
+    def checkpoint(self, source: str) -> bytes | None:
+        """How far the source of this name has read, as it said itself; None before its first delivery."""
+        rows = self._read("SELECT state FROM checkpoints WHERE source = ?", (source,))
+        return rows[0][0] if rows else None
 
     def close(self) -> None:
         """Stop accepting, store what was handed in, and close the file."""
@@ -242,13 +256,33 @@ class Inbox:
                 "INSERT INTO inbox (kind, model, received_at, source, n, payload) VALUES (?, ?, ?, ?, ?, ?)",
                 (batch.kind.value, batch.model, at, delivery.source, batch.count, batch.payload),
             )
-        self._quarantine(delivery.kind, ((delivery, refusal) for refusal in delivery.refusals))
+        if delivery.refusals:
+            self._quarantine(delivery.kind, ((delivery, refusal) for refusal in delivery.refusals), delivery.log_format)
+        if delivery.halves:
+            self._keep_halves(delivery)
+        for each in delivery.declared:
+            run("INSERT INTO declared (model, payload) VALUES (?, ?)", (each.model, msgspec.msgpack.encode(each)))
+        if delivery.checkpoint is not None:
+            run("INSERT OR REPLACE INTO checkpoints (source, state) VALUES (?, ?)", delivery.checkpoint)
 
-    def _quarantine(self, kind: Kind, refused: Iterable[tuple[Delivery | InboxRow, Refusal]]) -> None:
+    def _keep_halves(self, delivery: Delivery) -> None:
+        """A half that came before is not kept again."""
         self._connection.executemany(
-            "INSERT INTO quarantine (received_at, source, model, kind, reason, payload) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO halves (model, key, side, received_at, source, payload) VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (micros(brought.received_at), brought.source, r.model, kind.value, r.reason, r.payload)
+                (h.model or "", h.key, h.side, micros(delivery.received_at), delivery.source, msgspec.msgpack.encode(h))
+                for h in delivery.halves
+            ],
+        )
+
+    def _quarantine(
+        self, kind: Kind, refused: Iterable[tuple[Delivery | InboxRow, Refusal]], log_format: str = ""
+    ) -> None:
+        self._connection.executemany(
+            "INSERT INTO quarantine (received_at, source, model, kind, reason, payload, log_format)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (micros(brought.received_at), brought.source, r.model, kind.value, r.reason, r.payload, log_format)
                 for brought, r in ((brought, bounded(refusal)) for brought, refusal in refused)
             ],
         )
@@ -298,7 +332,9 @@ class Inbox:
     def refused(self, most: int = 500) -> list[RefusedRow]:
         """The oldest refused records that wait to be moved to the control database."""
         rows = self._read(
-            "SELECT id, received_at, source, model, kind, reason, payload FROM quarantine ORDER BY id LIMIT ?", (most,)
+            "SELECT id, received_at, source, model, kind, reason, payload, log_format FROM quarantine"
+            " ORDER BY id LIMIT ?",
+            (most,),
         )
         return [RefusedRow(id, moment(at), *rest) for id, at, *rest in rows]
 

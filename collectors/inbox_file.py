@@ -33,8 +33,24 @@ CREATE TABLE IF NOT EXISTS quarantine (
     model TEXT,
     kind TEXT NOT NULL,
     reason TEXT NOT NULL,
-    payload BLOB NOT NULL
+    payload BLOB NOT NULL,
+    log_format TEXT NOT NULL DEFAULT ''    -- that of the payload; '' is Kedge's own JSON
 );
+CREATE TABLE IF NOT EXISTS halves (        -- the join buffer: one side of a call, until the other comes
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    model TEXT NOT NULL,
+    key TEXT NOT NULL,
+    side TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    UNIQUE (key, model, side)
+);
+CREATE INDEX IF NOT EXISTS ix_halves_received_at ON halves (received_at);
+CREATE TABLE IF NOT EXISTS declared (      -- features that a log announced, on their way to the control database
+    id INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, payload BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS checkpoints (source TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -45,15 +61,16 @@ def open_inbox(path: Path) -> sqlite3.Connection:
     with transaction(connection):
         for statement in _SCHEMA.split(";\n"):
             connection.execute(statement)
-        _add_digest(connection)
+        _add_column(connection, "idempotency", "digest", "BLOB")
+        _add_column(connection, "quarantine", "log_format", "TEXT NOT NULL DEFAULT ''")
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('collector_id', ?)", (uuid.uuid4().hex,))
     return connection
 
 
-def _add_digest(connection: sqlite3.Connection) -> None:
-    """An inbox that an earlier Kedge made has no such column yet."""
-    if "digest" not in {row[1] for row in connection.execute("PRAGMA table_info(idempotency)")}:
-        connection.execute("ALTER TABLE idempotency ADD COLUMN digest BLOB")
+def _add_column(connection: sqlite3.Connection, table: str, column: str, kind: str) -> None:
+    """An inbox that an earlier Kedge made may have no such column yet."""
+    if column not in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}:
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
 def connect(path: Path, *, exclusively: bool = False, timeout: float = 30) -> sqlite3.Connection:

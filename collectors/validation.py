@@ -15,7 +15,15 @@ import msgspec
 
 from collectors.formats.reading import shown
 from collectors.formats.registry import Decoded
-from collectors.wire import MAX_NAME_LENGTH, WireLabel, WirePrediction, WireRecord, shrink_integers
+from collectors.wire import (
+    MAX_NAME_LENGTH,
+    DeclaredFeatures,
+    Half,
+    WireLabel,
+    WirePrediction,
+    WireRecord,
+    shrink_integers,
+)
 from monitor.config import CollectorSettings
 from monitor.errors import InvalidValue
 from monitor.records import DEFAULT_VERSION, Refusal, check_model_name
@@ -53,11 +61,30 @@ class Validated:
     predictions: list[WirePrediction] = field(default_factory=list)
     labels: list[WireLabel] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    halves: list[Half] = field(default_factory=list)
+    declared: list[DeclaredFeatures] = field(default_factory=list)
     accepted: int = 0
+    skipped: int = 0
+
+    def add(self, part: Validated) -> None:
+        self.predictions += part.predictions
+        self.labels += part.labels
+        self.refusals += part.refusals
+        self.halves += part.halves
+        self.declared += part.declared
+        self.accepted += part.accepted
+        self.skipped += part.skipped
 
 
 def validate(decoded: Decoded, terms: Terms) -> Validated:
     """Fill the gaps of the records (ids, times, model and version from the request) and sort out unusable ones."""
+    done = _validate_records(decoded, terms)
+    done.halves, done.declared, done.skipped = decoded.halves, decoded.declared, decoded.skipped
+    done.accepted += len(decoded.halves)
+    return done
+
+
+def _validate_records(decoded: Decoded, terms: Terms) -> Validated:
     records = decoded.records
     if not records:
         return Validated(refusals=list(decoded.refusals))
@@ -77,7 +104,7 @@ def validate(decoded: Decoded, terms: Terms) -> Validated:
         records = kept
         refusals.sort(key=lambda refusal: refusal.index)
     predictions, labels = _sort_out(records, terms.now)
-    return Validated(predictions, labels, refusals, len(records))
+    return Validated(predictions, labels, refusals, accepted=len(records))
 
 
 def reason_against(record: WireRecord, terms: Terms) -> str | None:

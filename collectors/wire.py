@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from monitor.records import Scalar
+from monitor.schemas import FeatureKind
 
 MAX_NAME_LENGTH = 256
 """Longest prediction id, entity id and feature name, in characters."""
@@ -53,6 +55,41 @@ class WireLabel(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 WireRecord = WirePrediction | WireLabel
+
+
+class Side(StrEnum):
+    """Which side of a call a half is."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+class Half(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """One side of a call whose request and response arrive apart; the join buffer brings the two together.
+
+    `key` is what joins them: the request id, with the component or node where one id spans several. `rows` holds one
+    partial prediction per row of the call, without ids: a request's rows have features (entity, tags), a response's
+    have prediction, score and scores; a failed response has one row with `status_code` or `error`. `alone` says what a
+    request that stays without its response was: the text of the error, or "" where the format logs requests only and
+    it counts as a prediction. `times_call`: the two times are those of the call, so their difference is its latency.
+    """
+
+    key: Annotated[str, Meta(min_length=1, max_length=2 * MAX_NAME_LENGTH)]
+    side: Side
+    request_id: Id
+    model: str | None = None
+    version: Version | None = None
+    time: Moment = None
+    rows: list[WirePrediction] = []
+    alone: str = ""
+    times_call: bool = False
+
+
+class DeclaredFeatures(msgspec.Struct, kw_only=True, gc=False):
+    """What a log says of its columns before the first prediction; `kinds`: feature → its kind."""
+
+    model: str
+    kinds: dict[str, FeatureKind]
 
 
 def shrink_integers(record: WireRecord) -> None:

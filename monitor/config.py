@@ -11,7 +11,7 @@ import os
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -26,6 +26,28 @@ from monitor.errors import ConfigError
 from monitor.windows import parse_size
 
 DEFAULT_FILE = "kedge.toml"
+
+
+class MappingSettings(BaseModel):
+    """How a log that leaves things open is read: where fields are, what nameless columns mean, and in which units."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: tuple[str, ...] = Field((), description="Names of nameless inputs (arrays, CSV without header), in order.")
+    fields: dict[str, str] = Field(
+        {}, description="Field of a prediction or label → where it is in a record, as in `out.proba[1]`."
+    )
+    features: dict[str, str] = Field({}, description="Feature → where its value is in a record.")
+    features_at: str = Field("", description="Where the object (or array) of all features is in a record.")
+    classes: tuple[str, ...] = Field((), description="Names of the classes of a vector of probabilities, in order.")
+    positive: str = Field("", description="The class whose probability is `score`.")
+    latency_unit: Literal["ns", "us", "ms", "s"] = Field("ms", description="Unit of latencies.")
+    time_unit: Literal["s", "ms", "us", "ns"] = Field("s", description="Unit of times that are numbers since 1970.")
+    time_zone: str = Field("UTC", description="Zone of times that have none, such as Europe/Berlin.")
+    sampling_fraction: float = Field(1.0, gt=0, le=1, description="Share of the traffic that is logged.")
+
+
+NO_MAPPING = MappingSettings.model_construct()
 
 
 class CollectorSettings(BaseModel):
@@ -46,6 +68,10 @@ class CollectorSettings(BaseModel):
     flush_seconds: float = Field(1.0, gt=0, description="Longest wait before the inbox is written to the lake.")
     flush_rows: int = Field(50_000, ge=1, description="Most inbox rows written to the lake at a time.")
     inbox_max_bytes: int = Field(4 * 2**30, ge=2**20, description="Size of the inbox at which new records get 503.")
+    join_seconds: float = Field(
+        600, gt=0, description="How long a request waits for its response where the two are logged apart."
+    )
+    mappings: dict[str, MappingSettings] = Field({}, description="How a model's log is read: a table per model.")
 
 
 class JobSettings(BaseModel):

@@ -3,6 +3,7 @@
 from collectors.formats.registry import (
     WHOLE_BODY,
     Decoded,
+    Log,
     LogFormat,
     find_format,
     format_names,
@@ -13,6 +14,7 @@ from collectors.formats.registry import (
 __all__ = [
     "WHOLE_BODY",
     "Decoded",
+    "Log",
     "LogFormat",
     "find_format",
     "format_names",

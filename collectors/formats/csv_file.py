@@ -8,9 +8,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from collectors.formats.reading import said
-from collectors.formats.registry import WHOLE_BODY, Decoded
+from collectors.formats.registry import WHOLE_BODY, Decoded, Log
 from collectors.formats.table_rows import CHUNK, TEXT_COLUMNS, decode_batches
-from monitor.lake import Kind
 from monitor.records import Refusal
 
 
@@ -18,13 +17,15 @@ class CsvFile:
     """Comma-separated values, as spreadsheets and data frames write them."""
 
     name = "csv"
+    title = "CSV"
     media_types = ("text/csv",)
 
-    def sniff(self, head: bytes) -> bool:
-        line = head.lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].strip()
+    def sniff(self, log: Log) -> bool:
+        line = log.body[:4096].lstrip(b"\xef\xbb\xbf").split(b"\n", 1)[0].strip()
         return b"," in line and not line.startswith((b"[", b"{", b"PAR1")) and b"\x00" not in line
 
-    def decode(self, body: bytes, kind: Kind) -> Iterator[Decoded]:
+    def decode(self, log: Log) -> Iterator[Decoded]:
+        body = log.body
         broken: list[Refusal] = []
 
         def keep(row: csv.InvalidRow) -> str:
@@ -42,7 +43,7 @@ class CsvFile:
                     column_types=dict.fromkeys(TEXT_COLUMNS, pa.string()), strings_can_be_null=True
                 ),
             )
-            yield from decode_batches(iter(table.to_batches(max_chunksize=CHUNK)), kind)
+            yield from decode_batches(iter(table.to_batches(max_chunksize=CHUNK)), log.kind)
         except (pa.ArrowException, ValueError) as error:
             reason = f"the body is not readable CSV: {said(error)}"
             yield Decoded(refusals=[Refusal(index=WHOLE_BODY, reason=reason, payload=body)])
@@ -52,5 +53,5 @@ class CsvFile:
         if broken:
             yield Decoded(refusals=broken)
 
-    def example(self) -> bytes:
-        return b"model,prediction_id,prediction,age\nincome,a-1,<=50K,39\n"
+    def example(self) -> Log:
+        return Log(b"model,prediction_id,prediction,age\nincome,a-1,<=50K,39\n")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from collectors.formats.reading import as_json, read_record, refusal, said, shown
-from collectors.formats.registry import WHOLE_BODY, Decoded
+from collectors.formats.registry import WHOLE_BODY, Decoded, Log
 from collectors.wire import WireLabel, WirePrediction, WireRecord
 from monitor.lake import Kind
 from monitor.records import Refusal
@@ -35,16 +35,17 @@ class KedgeJson:
     """JSON as every language writes it, with the NaN and Infinity that Python adds."""
 
     name = "json"
+    title = "Kedge JSON"
     media_types = ("application/json", "application/x-ndjson", "application/jsonl", "application/ndjson")
 
-    def sniff(self, head: bytes) -> bool:
-        return head.lstrip(_SPACE + b"\xef\xbb\xbf")[:1] in (b"[", b"{")
+    def sniff(self, log: Log) -> bool:
+        return log.body[:4096].lstrip(_SPACE + b"\xef\xbb\xbf")[:1] in (b"[", b"{")
 
-    def decode(self, body: bytes, kind: Kind) -> Iterator[Decoded]:
-        yield _decode(body, kind)
+    def decode(self, log: Log) -> Iterator[Decoded]:
+        yield _decode(log.body, log.kind)
 
-    def example(self) -> bytes:
-        return b'{"model": "income", "prediction_id": "a-1", "features": {"age": 39}, "prediction": "<=50K"}'
+    def example(self) -> Log:
+        return Log(b'{"model": "income", "prediction_id": "a-1", "features": {"age": 39}, "prediction": "<=50K"}')
 
 
 def _decode(body: bytes, kind: Kind) -> Decoded:

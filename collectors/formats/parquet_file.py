@@ -8,9 +8,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from collectors.formats.reading import said
-from collectors.formats.registry import WHOLE_BODY, Decoded
+from collectors.formats.registry import WHOLE_BODY, Decoded, Log
 from collectors.formats.table_rows import CHUNK, decode_batches
-from monitor.lake import Kind
 from monitor.records import Refusal
 
 _MAGIC = b"PAR1"
@@ -20,23 +19,23 @@ class ParquetFile:
     """Apache Parquet, as data frames and lakes write it."""
 
     name = "parquet"
+    title = "Parquet"
     media_types = ("application/vnd.apache.parquet",)
 
-    def sniff(self, head: bytes) -> bool:
-        return head.startswith(_MAGIC)
+    def sniff(self, log: Log) -> bool:
+        return log.body.startswith(_MAGIC)
 
-    def decode(self, body: bytes, kind: Kind) -> Iterator[Decoded]:
+    def decode(self, log: Log) -> Iterator[Decoded]:
         try:
-            with parquet.ParquetFile(pa.BufferReader(body)) as file:
-                yield from decode_batches(file.iter_batches(batch_size=CHUNK), kind)
+            with parquet.ParquetFile(pa.BufferReader(log.body)) as file:
+                yield from decode_batches(file.iter_batches(batch_size=CHUNK), log.kind)
         except (pa.ArrowException, OSError, ValueError) as error:
             reason = f"the body is not readable Parquet: {said(error)}"
-            yield Decoded(refusals=[Refusal(index=WHOLE_BODY, reason=reason, payload=body)])
+            yield Decoded(refusals=[Refusal(index=WHOLE_BODY, reason=reason, payload=log.body)])
 
-    def example(self) -> bytes:
+    def example(self) -> Log:
         sink = pa.BufferOutputStream()
         parquet.write_table(
             pa.table({"model": ["income"], "prediction_id": ["a-1"], "prediction": ["<=50K"], "age": [39]}), sink
         )
-        written: bytes = sink.getvalue().to_pybytes()
-        return written
+        return Log(sink.getvalue().to_pybytes())

@@ -6,12 +6,14 @@ class without arguments that satisfies `LogFormat`. Formats are imported when th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
-from collectors.wire import WireRecord
+from collectors.wire import DeclaredFeatures, Half, WireRecord
+from monitor.config import NO_MAPPING, MappingSettings
 from monitor.lake import Kind
 from monitor.plugins import LOG_FORMATS
 from monitor.records import Refusal
@@ -20,13 +22,42 @@ WHOLE_BODY = -1
 """The index of a refusal that is about the body, not about one record of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A body of bytes and what is known about it from elsewhere.
+
+    `kind` is what the sender says it holds and `model` whose it is, where the body itself does not say. `headers` are
+    those of its HTTP request or Kafka message, names in lower case. `path` is that of its file, object or request.
+    `at` (UTC) is when it was received or last written, for records without a time. `mapping` names columns and units
+    that the format leaves open. `memory` belongs to the source: what a format puts there (JSON types only) is in the
+    next log of that source as well, also after a restart.
+    """
+
+    body: bytes
+    kind: Kind = Kind.PREDICTIONS
+    model: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+    at: datetime | None = None
+    mapping: MappingSettings = NO_MAPPING
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Decoded:
-    """A stretch of a body: the records that could be read, the place each had, and what could not be read."""
+    """A stretch of a body: what could be read, the place each record had, and what could not be read.
+
+    `places` are those of `records`. `halves` wait for their other side. `skipped` counts what is readable but no
+    prediction: a health check in an access log, a line that a server writes when it starts.
+    """
 
     records: list[WireRecord] = field(default_factory=list)
     places: list[int] | range = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    halves: list[Half] = field(default_factory=list)
+    half_places: list[int] = field(default_factory=list)
+    skipped: int = 0
+    declared: list[DeclaredFeatures] = field(default_factory=list)
 
 
 class LogFormat(Protocol):
@@ -34,29 +65,31 @@ class LogFormat(Protocol):
 
     `decode` never raises because of the bytes: what can't be read is a Refusal, with index WHOLE_BODY when it is
     the body, or the rest of it. It yields one stretch or several, each of records of one type. Numbers are finite
-    except in `features`; the indexes of records and refusals count the records of the body from 0. `kind` says what is
-    expected; a WirePrediction that carries nothing but an id and a label counts as a label. `example` is a small body
-    with one readable prediction.
+    except in `features`; the places of records, halves and refusals count the records of the body from 0 (in a body
+    that is one call of n rows, these rows). A WirePrediction that carries nothing but an id and a label counts as a
+    label. `sniff` says whether the log is of this format and of no other, from its headers, path and first bytes.
+    `example` is a small log with one readable prediction, or one half of it.
     """
 
     name: str
+    title: str
     media_types: tuple[str, ...]
 
-    def sniff(self, head: bytes) -> bool: ...
+    def sniff(self, log: Log) -> bool: ...
 
-    def decode(self, body: bytes, kind: Kind) -> Iterator[Decoded]: ...
+    def decode(self, log: Log) -> Iterator[Decoded]: ...
 
-    def example(self) -> bytes: ...
+    def example(self) -> Log: ...
 
 
-# The order in which ours are asked to recognise a body; a CSV reader would take almost anything for a header.
-_FIRST = ("json", "parquet", "csv")
+# Asked last to recognise a body: any JSON is taken for the first, and a CSV reader takes almost anything for a header.
+_LAST = ("json", "csv")
 
 
 def format_names() -> list[str]:
     """Names of all formats, in the order in which they are asked to recognise a body."""
     names = LOG_FORMATS.names()
-    return [name for name in _FIRST if name in names] + [name for name in names if name not in _FIRST]
+    return [name for name in names if name not in _LAST] + [name for name in _LAST if name in names]
 
 
 @lru_cache
@@ -73,6 +106,6 @@ def format_of_media_type(media_type: str) -> LogFormat | None:
     return next((each for each in map(find_format, format_names()) if media_type in each.media_types), None)
 
 
-def sniff_format(head: bytes) -> LogFormat | None:
-    """The first format that recognises the beginning of a body, or None."""
-    return next((each for each in map(find_format, format_names()) if each.sniff(head)), None)
+def sniff_format(log: Log) -> LogFormat | None:
+    """The first format that recognises the log, or None."""
+    return next((each for each in map(find_format, format_names()) if each.sniff(log)), None)

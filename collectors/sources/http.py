@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from collectors.collector import Collector, Request, Taken, refuse_body
-from collectors.formats import LogFormat, find_format, format_names, format_of_media_type, sniff_format
+from collectors.formats import Log, LogFormat, find_format, format_names, format_of_media_type, sniff_format
 from collectors.sources.body import ENCODINGS, BadEncoding, BodyTooLarge, drain, read_body
 from monitor.access import AccessDenied, KeyRing
 from monitor.db.keys import Role
@@ -142,7 +142,7 @@ def _check_names(request: Request) -> None:
 def _format(content_type: str | None, body: bytes) -> LogFormat:
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type in _UNTOLD:
-        return sniff_format(body[:4096]) or find_format("json")
+        return sniff_format(Log(body)) or find_format("json")
     found = format_of_media_type(media_type)
     if found is None:
         accepted = ", ".join(each for name in format_names() for each in find_format(name).media_types)

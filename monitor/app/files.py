@@ -10,7 +10,7 @@ from pathlib import Path
 
 from collectors.collector import Collector, Request, Taken, random_ids
 from collectors.flusher import Flusher
-from collectors.formats import LogFormat, find_format, sniff_format
+from collectors.formats import Log, LogFormat, find_format, sniff_format
 from collectors.inbox import Inbox, InboxRow
 from collectors.payloads import pack, unpack_labels, unpack_predictions
 from collectors.registration import register
@@ -22,8 +22,6 @@ from monitor.errors import Conflict, InvalidValue, NotFound
 from monitor.jobs import Stores, create_baseline
 from monitor.lake import Kind, labels_table, predictions_table
 from monitor.records import LabelRecord, PredictionRecord, check_model_name
-
-_HEAD = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def choose_format(body: bytes, name: str, path: str) -> LogFormat:
     """The named format, or with `auto` the one that recognises the file. Raises InvalidValue when none does."""
     if name != "auto":
         return find_format(name)
-    found = sniff_format(body[:_HEAD])
+    found = sniff_format(Log(body, path=path))
     if found is None:
         raise InvalidValue(f"no log format recognises {path!r}; name one with --format")
     return found
@@ -79,7 +77,7 @@ def read_records(stores: Stores, model: str, path: Path, format_name: str, now: 
     predictions: list[PredictionRecord] = []
     labels: list[LabelRecord] = []
     refused, reason = 0, ""
-    for decoded in log_format.decode(body, Kind.PREDICTIONS):
+    for decoded in log_format.decode(Log(body, model=model, path=str(path), at=now)):
         validated = validate(decoded, terms)
         refused += len(validated.refusals)
         reason = reason or (validated.refusals[0].reason if validated.refusals else "")

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from pyarrow import parquet
 
 from collectors.collector import Request, random_ids
-from collectors.formats import WHOLE_BODY, Decoded, find_format, sniff_format
+from collectors.formats import WHOLE_BODY, Decoded, Log, find_format, sniff_format
 from collectors.formats.table_rows import CHUNK
 from collectors.metrics import CollectorMetrics
 from collectors.wire import WirePrediction
@@ -33,7 +33,7 @@ def test_a_long_file_is_stored_in_stretches_and_all_of_it_arrives(rig: Rig) -> N
     }
     parquet.write_table(pa.table(columns), sink)
     body = sink.getvalue().to_pybytes()
-    log_format = sniff_format(body[:100])
+    log_format = sniff_format(Log(body[:100]))
     assert log_format is find_format("parquet")
     taken = list(rig.collector.ingest(body, request(rig), log_format))
     assert [each.accepted for each in taken] == [CHUNK, 500]

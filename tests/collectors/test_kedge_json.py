@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.formats import WHOLE_BODY, Decoded, find_format
+from collectors.formats import WHOLE_BODY, Decoded, Log, find_format
 from collectors.wire import WireLabel, WirePrediction
 from monitor.lake import Kind
 
 
 def decode(body: bytes | list[Any] | dict[str, Any], kind: Kind = Kind.PREDICTIONS) -> Decoded:
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
-    (decoded,) = find_format("json").decode(body, kind)
+    (decoded,) = find_format("json").decode(Log(body, kind))
     return decoded
 
 

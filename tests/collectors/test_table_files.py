@@ -10,25 +10,24 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from collectors.formats import WHOLE_BODY, find_format
+from collectors.formats import WHOLE_BODY, Log, find_format
 from collectors.formats.reading import said
 from collectors.formats.table_rows import CHUNK
 from collectors.wire import WireLabel, WirePrediction, WireRecord
-from monitor.lake import Kind
 from monitor.records import Refusal
 
 NAIVE = datetime(2026, 3, 4, 10)  # noqa: DTZ001 (files often have no zone)
 
 
 def read_csv(text: str) -> tuple[list[WireRecord], list[Refusal]]:
-    decoded = list(find_format("csv").decode(text.encode(), Kind.PREDICTIONS))
+    decoded = list(find_format("csv").decode(Log(text.encode())))
     return [r for part in decoded for r in part.records], [r for part in decoded for r in part.refusals]
 
 
 def read_parquet(columns: dict[str, Any]) -> tuple[list[WireRecord], list[Refusal]]:
     sink = pa.BufferOutputStream()
     parquet.write_table(pa.table(columns), sink)
-    decoded = list(find_format("parquet").decode(sink.getvalue().to_pybytes(), Kind.PREDICTIONS))
+    decoded = list(find_format("parquet").decode(Log(sink.getvalue().to_pybytes())))
     return [r for part in decoded for r in part.records], [r for part in decoded for r in part.refusals]
 
 
@@ -89,7 +88,7 @@ def test_what_is_no_csv_is_refused_whole(text: str) -> None:
 
 
 def test_a_csv_that_is_not_utf_8_is_refused_whole_with_the_place() -> None:
-    (decoded,) = find_format("csv").decode("name,n\ncafé,1\n".encode("latin-1"), Kind.PREDICTIONS)
+    (decoded,) = find_format("csv").decode(Log("name,n\ncafé,1\n".encode("latin-1")))
     (refused,) = decoded.refusals
     assert (refused.index, refused.reason) == (WHOLE_BODY, "the body is not readable CSV: not UTF-8 at byte 10")
 
@@ -135,6 +134,6 @@ def test_long_files_come_in_stretches_with_running_places() -> None:
     count = 2 * CHUNK + 1
     sink = pa.BufferOutputStream()
     parquet.write_table(pa.table({"prediction_id": [str(i) for i in range(count)]}), sink)
-    parts = list(find_format("parquet").decode(sink.getvalue().to_pybytes(), Kind.PREDICTIONS))
+    parts = list(find_format("parquet").decode(Log(sink.getvalue().to_pybytes())))
     assert len(parts) > 1
     assert [place for part in parts for place in part.places] == list(range(count))
