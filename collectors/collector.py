@@ -14,9 +14,11 @@ from typing import Any
 
 import msgspec
 
+from collectors.deliveries import Answer, Batch, Delivery, Receipt
 from collectors.formats import WHOLE_BODY, Decoded, Log, LogFormat, find_format
 from collectors.formats.reading import shown
-from collectors.inbox import Answer, Delivery, Inbox, Receipt
+from collectors.glance import glance
+from collectors.inbox import Inbox
 from collectors.metrics import CollectorMetrics
 from collectors.payloads import pack
 from collectors.validation import Terms, Validated, validate
@@ -24,6 +26,7 @@ from monitor.config import NO_MAPPING, CollectorSettings
 from monitor.lake import Kind
 from monitor.records import Refusal
 
+_OURS = find_format("json")
 MOST_SHOWN = 100
 """How many refused records an answer lists; the others are in quarantine all the same."""
 
@@ -84,8 +87,10 @@ class Collector:
 
     def take(self, body: bytes, request: Request, log_format: LogFormat | None = None) -> Taken:
         """Decode and validate a whole body. Never raises because of the body; nothing is stored yet."""
-        log_format = log_format or find_format("json")
+        log_format = log_format or _OURS
         terms = self._terms(request, len(body))
+        if log_format is _OURS and request.kind is Kind.PREDICTIONS and (batch := glance(body, terms)) is not None:
+            return _taken_whole(batch, request, body)
         whole = Validated()
         for decoded in log_format.decode(self._log(body, request)):
             if broken := _whole_body(decoded):
@@ -121,7 +126,8 @@ class Collector:
         elif receipt.repeated:
             counts = {"repeated": taken.accepted + taken.refused}
         for outcome, count in counts.items():
-            self.metrics.records.labels(kind, outcome).inc(count)
+            if count:
+                self.metrics.record_of(kind, outcome).inc(count)
 
     def _log(self, body: bytes, request: Request) -> Log:
         return Log(
@@ -161,12 +167,38 @@ def refuse_body(request: Request, status: int, reason: str, body: bytes = b"", l
     return Taken(0, 1, delivery)
 
 
+def _taken_whole(batch: Batch, request: Request, body: bytes) -> Taken:
+    """Every record of the body is accepted."""
+    answer = Answer(202, b'{"accepted":%d,"refused":[],"refused_total":0}' % batch.count)
+    digest, conflict = _against_repeats(request, body, _OURS.name)
+    return Taken(
+        batch.count,
+        0,
+        Delivery(
+            received_at=request.received_at,
+            source=request.source,
+            kind=request.kind,
+            answer=answer,
+            batches=(batch,),
+            key=request.key,
+            digest=digest,
+            conflict=conflict,
+            checkpoint=request.checkpoint,
+        ),
+    )
+
+
+def _against_repeats(request: Request, body: bytes, log_format: str) -> tuple[bytes, Delivery | None]:
+    """The digest of what was sent under an idempotency key, and what to do should the key have come with another."""
+    if request.key is None:
+        return b"", None
+    digest = hashlib.sha256(f"{request.model!r} {request.version!r} ".encode() + body).digest()
+    return digest, refuse_body(request, 409, _OTHER_BODY.format(shown(request.key)), body, log_format).delivery
+
+
 def _taken(whole: Validated, request: Request, body: bytes, log_format: str) -> Taken:
     refused = len(whole.refusals)
-    digest, conflict = b"", None
-    if request.key is not None:
-        digest = hashlib.sha256(f"{request.model!r} {request.version!r} ".encode() + body).digest()
-        conflict = refuse_body(request, 409, _OTHER_BODY.format(shown(request.key)), body, log_format).delivery
+    digest, conflict = _against_repeats(request, body, log_format)
     delivery = Delivery(
         received_at=request.received_at,
         source=request.source,

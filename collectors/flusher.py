@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from collectors.flush_totals import FlushTotals, keep_totals, read_totals
 from collectors.hand_over import HandedOver, HandOver
-from collectors.inbox import Inbox
-from collectors.metrics import CollectorMetrics
+from collectors.inbox_reader import InboxReader
 from collectors.prediction_ids import PredictionIds
 from monitor.config import CollectorSettings
 from monitor.db import quarantine
@@ -53,18 +53,16 @@ class Flusher:
 
     def __init__(
         self,
-        inbox: Inbox,
+        inbox: InboxReader,
         lake: Lake,
         db: Database,
         settings: CollectorSettings,
-        metrics: CollectorMetrics | None = None,
         hand_over: type[HandOver] = HandOver,
     ) -> None:
         self.inbox = inbox
         self.lake = lake
         self.db = db
         self.settings = settings
-        self.metrics = metrics
         self._steps = hand_over
         self._held: tuple[PredictionIds, HandOver] | None = None
         self._cleaned: datetime | None = None
@@ -87,17 +85,19 @@ class Flusher:
             log.exception("moving refused records to the control database failed; it will be tried again")
             report.failures.append(f"quarantine: {error}")
         self._forget_old(ids, now)
-        self._publish(report, time.perf_counter() - started)
+        self._keep_totals(report, time.perf_counter() - started)
         return report
 
     def run(self, stop: threading.Event, clock: Callable[[], datetime]) -> None:
         """Flush every flush_seconds, or as soon as flush_rows wait, until `stop`; then until the inbox is empty."""
         last = -self.settings.flush_seconds
-        while not stop.wait(min(_POLL_SECONDS, self.settings.flush_seconds)):
+        pause = min(_POLL_SECONDS, self.settings.flush_seconds)
+        while not stop.wait(pause):
             due = time.monotonic() - last >= self.settings.flush_seconds
             if due or self.inbox.records_waiting() >= self.settings.flush_rows:
-                self._try_flush(clock())
+                report = self._try_flush(clock())
                 last = time.monotonic()
+                pause = 0 if report is not None and report.more and not report.failures else _POLL_SECONDS
         while (report := self._try_flush(clock())) and report.more and not report.failures:
             pass
         self.close()
@@ -141,14 +141,19 @@ class Flusher:
             ids.forget_old(now)
             self._cleaned = now
 
-    def _publish(self, report: FlushReport, seconds: float) -> None:
-        if self.metrics is None:
+    def _keep_totals(self, report: FlushReport, seconds: float) -> None:
+        if report == FlushReport():
             return
-        self.metrics.flushed.labels(Kind.PREDICTIONS).inc(report.predictions)
-        self.metrics.flushed.labels(Kind.LABELS).inc(report.labels)
-        self.metrics.duplicates.inc(report.duplicates)
-        self.metrics.flush_refused.inc(report.refused)
-        self.metrics.flush_failures.inc(len(report.failures))
-        self.metrics.flush_seconds.observe(seconds)
-        self.metrics.inbox_records.set(self.inbox.records_waiting())
-        self.metrics.inbox_bytes.set(self.inbox.bytes_in_use())
+        before = read_totals(self.inbox)
+        keep_totals(
+            self.inbox,
+            FlushTotals(
+                predictions=before.predictions + report.predictions,
+                labels=before.labels + report.labels,
+                duplicates=before.duplicates + report.duplicates,
+                refused=before.refused + report.refused,
+                failures=before.failures + len(report.failures),
+                passes=before.passes + 1,
+                seconds=before.seconds + seconds,
+            ),
+        )

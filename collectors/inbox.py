@@ -1,139 +1,66 @@
 """The inbox: where accepted records are durable before anybody is told so, and wait for the flusher.
 
 One thread writes. It takes every delivery that is waiting and commits them together, so that requests which arrive
-together share one fsync. Other processes may write to the same file; only one flusher may empty it.
+together share one fsync; the usual ones share a row as well. Other processes may write to the same file; only one
+flusher may empty it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from contextlib import nullcontext, suppress
+from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
 
 import msgspec
 
 from collectors import inbox_file
-from collectors.inbox_file import transaction
-from collectors.quarantine import MAX_PAYLOAD, bounded
-from collectors.wire import DeclaredFeatures, Half
+from collectors.deliveries import Answer, Batch, Delivery, Encoding, InboxRow, Receipt, RefusedRow
+from collectors.inbox_file import micros, moment, transaction
+from collectors.inbox_reader import KEY_LIFE, InboxReader
 from monitor.errors import Unavailable
-from monitor.lake import Kind
-from monitor.records import Refusal
-from monitor.windows import EPOCH
+
+__all__ = [
+    "KEY_LIFE",
+    "Answer",
+    "Batch",
+    "Delivery",
+    "Encoding",
+    "Inbox",
+    "InboxRow",
+    "Receipt",
+    "RefusedRow",
+    "micros",
+    "moment",
+]
 
 log = logging.getLogger(__name__)
 
-KEY_LIFE = timedelta(days=7)
 _MOST_TOGETHER = 256
-_MICROSECOND = timedelta(microseconds=1)
+_LARGEST_ROW = 8 * 2**20
+_SIZE_SECONDS = 0.2
+"""How long the measured size of the file is trusted while there is room; what came since then is added to it."""
+
+_Outcome = Receipt | Exception
+_Waiting = tuple[Delivery, "Future[Receipt] | asyncio.Future[Receipt]"]
+_Row = tuple[str, str, int, str, int, bytes, int]
+_INSERT = "INSERT INTO inbox (kind, model, received_at, source, n, payload, encoding) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request was told: an HTTP status and a JSON body."""
-
-    status: int
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Accepted records of one model and kind; `payload` is their MessagePack."""
-
-    kind: Kind
-    model: str
-    count: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Everything one request leaves behind, committed as one.
-
-    `key` is its idempotency key and `digest` that of what was sent. `conflict` is left behind instead when the key came
-    before with something else. `checkpoint` is (name of a source, how far it has read). `log_format` names the format
-    that refused records were written in.
-    """
-
-    received_at: datetime
-    source: str
-    kind: Kind
-    answer: Answer
-    batches: Sequence[Batch] = ()
-    refusals: Sequence[Refusal] = ()
-    halves: Sequence[Half] = ()
-    declared: Sequence[DeclaredFeatures] = ()
-    log_format: str = ""
-    checkpoint: tuple[str, bytes] | None = None
-    key: str | None = None
-    digest: bytes = b""
-    conflict: Delivery | None = None
-
-    @property
-    def size(self) -> int:
-        refused = sum(min(len(refusal.payload), MAX_PAYLOAD) for refusal in self.refusals)
-        return refused + sum(len(batch.payload) for batch in self.batches)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """That a delivery is durable.
-
-    `repeated`: its key was known, so the first answer stands and nothing was stored. `conflict`: its key was known from
-    something else, so it went to quarantine.
-    """
-
-    answer: Answer
-    repeated: bool = False
-    conflict: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class InboxRow:
-    """One batch as it waits in the inbox."""
-
-    id: int
-    received_at: datetime
-    source: str
-    count: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedRow:
-    """One refused record as it waits to be moved to the control database."""
-
-    id: int
-    received_at: datetime
-    source: str
-    model: str | None
-    kind: str
-    reason: str
-    payload: bytes
-    log_format: str = ""
-
-
-_Waiting = tuple[Delivery, Future[Receipt]]
-
-
-class Inbox:
+class Inbox(InboxReader):
     """One inbox file, open for writing and for emptying. `close` waits for what was handed in."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
-        self.path = path
+        super().__init__(path)
         self.max_bytes = max_bytes
-        self._connection = inbox_file.open_inbox(path)
-        self.collector_id = inbox_file.collector_id(self._connection)
-        # Writer thread and flusher share the connection: waiting for this lock is prompt, SQLite's own waiting sleeps.
-        self._using = threading.Lock()
+        self._used, self._measured = 0, float("-inf")  # bytes; and when that was measured
         self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._accepting = threading.Lock()
         self._closed = False
@@ -143,20 +70,18 @@ class Inbox:
     def submit(self, delivery: Delivery) -> Future[Receipt]:
         """Hand a delivery in; the future is done once it is durable, or fails with Unavailable."""
         future: Future[Receipt] = Future()
-        with self._accepting:
-            if self._closed:
-                raise Unavailable("the collector is shutting down; try again")
-            self._waiting.put((delivery, future))
+        self._hand_in((delivery, future))
+        return future
+
+    def deliver(self, delivery: Delivery) -> asyncio.Future[Receipt]:
+        """The same for the running event loop, which is woken once for all that became durable together."""
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._hand_in((delivery, future))
         return future
 
     def append(self, delivery: Delivery) -> Receipt:
         """Store a delivery and wait until it is durable. Raises Unavailable when it can't be stored now."""
         return self.submit(delivery).result()
-
-    def checkpoint(self, source: str) -> bytes | None:
-        """How far the source of this name has read, as it said itself; None before its first delivery."""
-        rows = self._read("SELECT state FROM checkpoints WHERE source = ?", (source,))
-        return rows[0][0] if rows else None
 
     def close(self) -> None:
         """Stop accepting, store what was handed in, and close the file."""
@@ -166,7 +91,13 @@ class Inbox:
             self._closed = True
             self._waiting.put(None)
         self._writer.join()
-        self._connection.close()
+        super().close()
+
+    def _hand_in(self, item: _Waiting) -> None:
+        with self._accepting:
+            if self._closed:
+                raise Unavailable("the collector is shutting down; try again")
+            self._waiting.put(item)
 
     def _write(self) -> None:
         while True:
@@ -193,34 +124,51 @@ class Inbox:
         return group
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
+        outcomes: list[_Outcome]
         try:
             with self._using:
-                admitted = self._admit(group)
-                with transaction(self._connection):
-                    receipts = [self._store(delivery) for delivery, _ in admitted]
+                admitted, failures = self._admit([delivery for delivery, _ in group])
+                receipts = iter(self._store_all(admitted))
+            outcomes = [next(receipts) if failure is None else failure for failure in failures]
         except Exception as error:  # whatever it is: these senders are told, and the next ones are served
             log.warning("inbox %s took nothing: %s", self.path, error, exc_info=not isinstance(error, sqlite3.Error))
-            for future in [future for _, future in group if not future.done()]:
-                future.set_exception(Unavailable(f"the inbox can't store records now ({error}); try again later"))
-            return
-        for (_, future), receipt in zip(admitted, receipts, strict=True):
-            future.set_result(receipt)
+            failed = Unavailable(f"the inbox can't store records now ({error}); try again later")
+            outcomes = [failed] * len(group)
+        _tell([(future, outcome) for (_, future), outcome in zip(group, outcomes, strict=True)])
 
-    def _admit(self, group: Sequence[_Waiting]) -> list[_Waiting]:
+    def _admit(self, group: Sequence[Delivery]) -> tuple[list[Delivery], list[Unavailable | None]]:
         """The deliveries there is room for, one after the other; the others fail, and only they."""
-        used = inbox_file.bytes_in_use(self._connection)
-        admitted = []
-        for delivery, future in group:
-            if used + delivery.size <= self.max_bytes:
-                used += delivery.size
-                admitted.append((delivery, future))
+        sizes = [delivery.size for delivery in group]
+        if time.monotonic() - self._measured > _SIZE_SECONDS or self._used + sum(sizes) > self.max_bytes:
+            self._used, self._measured = inbox_file.bytes_in_use(self._connection), time.monotonic()
+        admitted: list[Delivery] = []
+        failures: list[Unavailable | None] = []
+        for delivery, size in zip(group, sizes, strict=True):
+            if self._used + size <= self.max_bytes:
+                self._used += size
+                admitted.append(delivery)
+                failures.append(None)
                 continue
-            room = f"it holds {used} bytes, inbox_max_bytes is {self.max_bytes}"
-            log.warning("inbox %s has no room for %d bytes: %s", self.path, delivery.size, room)
-            future.set_exception(
-                Unavailable(f"the inbox has no room for the {delivery.size} bytes of this ({room}); try again later")
+            room = f"it holds {self._used} bytes, inbox_max_bytes is {self.max_bytes}"
+            log.warning("inbox %s has no room for %d bytes: %s", self.path, size, room)
+            failures.append(
+                Unavailable(f"the inbox has no room for the {size} bytes of this ({room}); try again later")
             )
-        return admitted
+        return admitted, failures
+
+    def _store_all(self, group: Sequence[Delivery]) -> list[Receipt]:
+        """Store the deliveries in one commit."""
+        if not group:
+            return []
+        if all(delivery.is_plain for delivery in group):
+            rows = _rows(group)
+            # A single statement is a transaction by itself, and one hand-over of the interpreter instead of three.
+            with nullcontext() if len(rows) == 1 else transaction(self._connection):
+                for row in rows:
+                    self._connection.execute(_INSERT, row)
+            return [Receipt(delivery.answer) for delivery in group]
+        with transaction(self._connection):
+            return [self._store(delivery) for delivery in group]
 
     def _store(self, delivery: Delivery) -> Receipt:
         if delivery.key is not None:
@@ -235,7 +183,7 @@ class Inbox:
         run = self._connection.execute
         first = run("SELECT status, body, digest FROM idempotency WHERE key = ?", (key,)).fetchone()
         if first is None:
-            if delivery.batches:
+            if delivery.batches or delivery.halves:
                 answer, at = delivery.answer, micros(delivery.received_at)
                 run(
                     "INSERT INTO idempotency (key, status, body, created_at, digest) VALUES (?, ?, ?, ?, ?)",
@@ -249,13 +197,9 @@ class Inbox:
         return Receipt(delivery.conflict.answer, conflict=True)
 
     def _insert(self, delivery: Delivery) -> None:
-        at = micros(delivery.received_at)
         run = self._connection.execute
         for batch in delivery.batches:
-            run(
-                "INSERT INTO inbox (kind, model, received_at, source, n, payload) VALUES (?, ?, ?, ?, ?, ?)",
-                (batch.kind.value, batch.model, at, delivery.source, batch.count, batch.payload),
-            )
+            run(_INSERT, _row(delivery, batch))
         if delivery.refusals:
             self._quarantine(delivery.kind, ((delivery, refusal) for refusal in delivery.refusals), delivery.log_format)
         if delivery.halves:
@@ -275,94 +219,65 @@ class Inbox:
             ],
         )
 
-    def _quarantine(
-        self, kind: Kind, refused: Iterable[tuple[Delivery | InboxRow, Refusal]], log_format: str = ""
-    ) -> None:
-        self._connection.executemany(
-            "INSERT INTO quarantine (received_at, source, model, kind, reason, payload, log_format)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (micros(brought.received_at), brought.source, r.model, kind.value, r.reason, r.payload, log_format)
-                for brought, r in ((brought, bounded(refusal)) for brought, refusal in refused)
-            ],
-        )
 
-    # What follows is the flusher's side.
-
-    def waiting(self) -> list[tuple[str, Kind]]:
-        """The models and kinds that have rows waiting, predictions first: labels look them up."""
-        rows = self._read("SELECT DISTINCT model, kind FROM inbox ORDER BY kind DESC, model")
-        return [(model, Kind(kind)) for model, kind in rows]
-
-    def records_waiting(self) -> int:
-        """How many records wait to be written to the lake."""
-        return int(self._read("SELECT coalesce(sum(n), 0) FROM inbox")[0][0])
-
-    def bytes_in_use(self) -> int:
-        with self._using:
-            return inbox_file.bytes_in_use(self._connection)
-
-    def rows(self, model: str, kind: Kind, most_records: int) -> list[InboxRow]:
-        """The oldest rows of one model and kind: one at least, and as many as carry up to `most_records`."""
-        found: list[InboxRow] = []
-        records = 0
-        with self._using, closing(self._connection.cursor()) as cursor:
-            cursor.execute(
-                "SELECT id, received_at, source, n, payload FROM inbox WHERE kind = ? AND model = ? ORDER BY id",
-                (kind.value, model),
-            )
-            for id, at, source, n, payload in cursor:
-                found.append(InboxRow(id, moment(at), source, n, payload))
-                records += n
-                if records >= most_records:
-                    break
-        return found
-
-    def forget(self, model: str, kind: Kind, through: int, refused: Iterable[tuple[InboxRow, Refusal]] = ()) -> None:
-        """Delete the rows of one model and kind up to this one: they are in the lake and counted.
-
-        Those of their records that are refused after all go to quarantine in the same commit: each goes there once.
-        """
-        with self._using, transaction(self._connection):
-            self._quarantine(kind, refused)
-            self._connection.execute(
-                "DELETE FROM inbox WHERE kind = ? AND model = ? AND id <= ?", (kind.value, model, through)
-            )
-
-    def refused(self, most: int = 500) -> list[RefusedRow]:
-        """The oldest refused records that wait to be moved to the control database."""
-        rows = self._read(
-            "SELECT id, received_at, source, model, kind, reason, payload, log_format FROM quarantine"
-            " ORDER BY id LIMIT ?",
-            (most,),
-        )
-        return [RefusedRow(id, moment(at), *rest) for id, at, *rest in rows]
-
-    def forget_refused(self, through: int) -> None:
-        self._change("DELETE FROM quarantine WHERE id <= ?", [(through,)])
-
-    def forget_keys(self, now: datetime) -> None:
-        """Forget idempotency keys that are older than KEY_LIFE."""
-        self._change("DELETE FROM idempotency WHERE created_at < ?", [(micros(now - KEY_LIFE),)])
-
-    def _read(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
-        with self._using:
-            return self._connection.execute(statement, parameters).fetchall()
-
-    def _change(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        with self._using, transaction(self._connection):
-            self._connection.executemany(statement, rows)
+def _rows(group: Sequence[Delivery]) -> list[_Row]:
+    """One row per batch, but for lines of one model that came together from one source: these share a row."""
+    rows: list[_Row] = []
+    together = sorted(group, key=_shares) if len(group) > 1 else group  # stable: the order within is kept
+    for (kind, model, source, encoding), same in groupby(together, key=_shares):
+        deliveries = list(same)
+        if encoding is not Encoding.LINES or len(deliveries) == 1:
+            rows += [_row(delivery, delivery.batches[0]) for delivery in deliveries]
+            continue
+        lines = b"\n".join([_as_lines(delivery.batches[0]) for delivery in deliveries])
+        count = sum([delivery.batches[0].count for delivery in deliveries])
+        rows.append((kind, model, micros(deliveries[0].received_at), source, count, lines, Encoding.LINES))
+    return rows
 
 
-def micros(at: datetime) -> int:
-    """A moment as whole microseconds since 1970."""
-    return (at - EPOCH) // _MICROSECOND
+def _shares(delivery: Delivery) -> tuple[str, str, str, Encoding]:
+    batch = delivery.batches[0]
+    return batch.kind, batch.model, delivery.source, batch.encoding
 
 
-def moment(at: int) -> datetime:
-    return EPOCH + at * _MICROSECOND
+def _as_lines(batch: Batch) -> bytes:
+    """A single record may be spread over several lines; between its tokens a newline is as good as a space."""
+    return batch.payload.replace(b"\n", b" ") if batch.count == 1 else batch.payload
 
 
-def _begin(future: Future[Receipt]) -> bool:
+def _row(delivery: Delivery, batch: Batch) -> _Row:
+    at = micros(delivery.received_at)
+    return (batch.kind, batch.model, at, delivery.source, batch.count, batch.payload, batch.encoding)
+
+
+def _begin(future: Future[Receipt] | asyncio.Future[Receipt]) -> bool:
     """False when the caller gave up waiting before the delivery was begun: then it isn't stored either."""
-    return future.set_running_or_notify_cancel()
+    if isinstance(future, Future):
+        return future.set_running_or_notify_cancel()
+    return not future.cancelled()
+
+
+_Told = tuple["Future[Receipt] | asyncio.Future[Receipt]", _Outcome]
+
+
+def _tell(outcomes: Iterable[_Told]) -> None:
+    """Finish the futures; those of one event loop in one call to it."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Told]] = {}
+    for future, outcome in outcomes:
+        if isinstance(future, Future):
+            _finish([(future, outcome)])
+        else:
+            by_loop.setdefault(future.get_loop(), []).append((future, outcome))
+    for loop, told in by_loop.items():
+        with suppress(RuntimeError):  # the loop was closed: nobody waits there any more
+            loop.call_soon_threadsafe(_finish, told)
+
+
+def _finish(told: Iterable[_Told]) -> None:
+    for future, outcome in told:
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

@@ -6,8 +6,12 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from monitor.windows import EPOCH
+
+_MICROSECOND = timedelta(microseconds=1)
 _PAGE_BYTES = 16384  # payloads are large; a delete walks their pages, so few and big ones are better
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -18,9 +22,10 @@ CREATE TABLE IF NOT EXISTS inbox (
     received_at INTEGER NOT NULL,          -- microseconds since 1970
     source TEXT NOT NULL,
     n INTEGER NOT NULL,
-    payload BLOB NOT NULL
+    payload BLOB NOT NULL,
+    encoding INTEGER NOT NULL DEFAULT 0    -- of the payload: collectors.inbox.Encoding
 );
-CREATE INDEX IF NOT EXISTS ix_inbox_model ON inbox (kind, model, id);
+CREATE INDEX IF NOT EXISTS ix_inbox_waiting ON inbox (kind, model, id, n);
 CREATE TABLE IF NOT EXISTS idempotency (
     key TEXT PRIMARY KEY, status INTEGER NOT NULL, body BLOB NOT NULL, created_at INTEGER NOT NULL,
     digest BLOB                            -- of what was sent; NULL in rows of a Kedge that kept none
@@ -62,6 +67,7 @@ def open_inbox(path: Path) -> sqlite3.Connection:
         for statement in _SCHEMA.split(";\n"):
             connection.execute(statement)
         _add_column(connection, "idempotency", "digest", "BLOB")
+        _add_column(connection, "inbox", "encoding", "INTEGER NOT NULL DEFAULT 0")
         _add_column(connection, "quarantine", "log_format", "TEXT NOT NULL DEFAULT ''")
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('collector_id', ?)", (uuid.uuid4().hex,))
     return connection
@@ -108,3 +114,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def micros(at: datetime) -> int:
+    """A moment as whole microseconds since 1970."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def moment(at: int) -> datetime:
+    return EPOCH + at * _MICROSECOND

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from functools import lru_cache
+
+from prometheus_client import CollectorRegistry, Counter
 
 
 class CollectorMetrics:
@@ -18,18 +20,15 @@ class CollectorMetrics:
         self.requests = Counter(
             "kedge_requests", "Requests answered, by status.", ["kind", "status"], registry=registry
         )
-        self.flushed = Counter("kedge_flushed", "Records written to the lake.", ["kind"], registry=registry)
-        self.duplicates = Counter(
-            "kedge_duplicates", "Predictions dropped because their id was seen before.", registry=registry
+        # Finding a labelled counter costs more than counting: each is found once.
+        self.request_of = lru_cache(1000)(self.requests.labels)
+        self.record_of = lru_cache(1000)(self.records.labels)
+        self.source_records = Counter(
+            "kedge_source_records", "Records that a pull source read.", ["source", "outcome"], registry=registry
         )
-        self.flush_refused = Counter(
-            "kedge_flush_refused", "Acknowledged records that went to quarantine when flushed.", registry=registry
-        )
-        self.flush_failures = Counter(
-            "kedge_flush_failures",
-            "Flushes of one model and kind that failed and will be tried again.",
+        self.source_failures = Counter(
+            "kedge_source_failures",
+            "Failed reads of a pull source; they are tried again.",
+            ["source"],
             registry=registry,
         )
-        self.flush_seconds = Histogram("kedge_flush_seconds", "Duration of one flush pass.", registry=registry)
-        self.inbox_records = Gauge("kedge_inbox_records", "Records that wait in the inbox.", registry=registry)
-        self.inbox_bytes = Gauge("kedge_inbox_bytes", "Bytes of the inbox in use.", registry=registry)

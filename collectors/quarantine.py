@@ -26,6 +26,16 @@ def bounded(refusal: Refusal) -> Refusal:
     )
 
 
+def was_cut(reason: str, payload: bytes) -> bool:
+    """Whether a refusal that is kept has lost a part of what was sent, by what `bounded` says of it.
+
+    >>> kept = bounded(Refusal(index=0, reason="too long", payload=b"x" * 70_000))
+    >>> was_cut(kept.reason, kept.payload), was_cut("too long", b"x")
+    (True, False)
+    """
+    return len(payload) == MAX_PAYLOAD and reason.endswith(f"bytes were sent; the first {MAX_PAYLOAD} are kept)")
+
+
 def _storable(text: str, longest: int) -> str:
     text = text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from collectors.wire import WirePrediction
 from monitor.config import CollectorSettings
 from monitor.db import catalog
 from monitor.db.database import Database
 from monitor.errors import NotFound
-from monitor.records import PredictionRecord
+from monitor.records import Scalar
 from monitor.schemas import Feature, learn
 
 
@@ -24,9 +25,9 @@ class Registration:
 
 
 def register(
-    db: Database, model: str, records: Sequence[PredictionRecord], limits: CollectorSettings, now: datetime
+    db: Database, model: str, rows: Sequence[Mapping[str, Scalar]], limits: CollectorSettings, now: datetime
 ) -> Registration | None:
-    """Register what is new in `records`; None when the model is new and there are max_models already.
+    """Register what is new in `rows` of features; None when the model is new and there are max_models already.
 
     The features are read back after they were added, so that all collectors agree on their kinds.
     """
@@ -39,7 +40,7 @@ def register(
         except NotFound:
             if catalog.count_models(session) >= limits.max_models:
                 return None
-    found = learn(known, records)[: max(limits.max_features - len(known), 0)]
+    found = learn(known, rows)[: max(limits.max_features - len(known), 0)]
     if found or model_id is None:
         with db.session() as session:
             model_id = catalog.ensure_model(session, model, now).id
@@ -48,6 +49,6 @@ def register(
     return Registration(model_id, known, len(known) >= limits.max_features)
 
 
-def unknown_features(record: PredictionRecord, features: Iterable[str]) -> set[str]:
+def unknown_features(record: WirePrediction, features: Iterable[str]) -> set[str]:
     """The features of the record that have a value but no column."""
     return {name for name in record.features.keys() - set(features) if record.features[name] is not None}

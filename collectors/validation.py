@@ -6,52 +6,24 @@ looked at by itself, so that a reason can be given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
 
 from collectors.formats.reading import shown
 from collectors.formats.registry import Decoded
-from collectors.wire import (
-    MAX_NAME_LENGTH,
-    DeclaredFeatures,
-    Half,
-    WireLabel,
-    WirePrediction,
-    WireRecord,
-    shrink_integers,
-)
-from monitor.config import CollectorSettings
+from collectors.half_validation import usable_declared, validate_halves
+from collectors.record_bounds import against_bounds, are_ids, are_in_bounds, payload_of
+from collectors.terms import EARLIEST, against_names, against_time
+from collectors.terms import Terms as Terms
+from collectors.terms import as_utc as as_utc
+from collectors.terms import is_usable_name as is_usable_name
+from collectors.wire import DeclaredFeatures, Half, WireLabel, WirePrediction, WireRecord, shrink_integers
 from monitor.errors import InvalidValue
 from monitor.records import DEFAULT_VERSION, Refusal, check_model_name
-
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Event times before this are a broken clock or a wrong unit, not a prediction."""
-
-_MILLISECONDS = 2.6e11  # as seconds, this is beyond the year 9999
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What records of one request are measured against, and what fills their gaps.
-
-    `model_is_named` ends the advice to a sender whose record names no model: where else to name it.
-    """
-
-    now: datetime
-    limits: CollectorSettings
-    new_ids: Callable[[int], list[str]]
-    model: str | None = None
-    version: str | None = None
-    body_bytes: int = 0
-    model_is_named: str = "in the address: ?model=NAME"
-
-    @property
-    def latest(self) -> datetime:
-        return self.now + timedelta(seconds=self.limits.max_future_seconds)
 
 
 @dataclass(slots=True)
@@ -77,10 +49,17 @@ class Validated:
 
 
 def validate(decoded: Decoded, terms: Terms) -> Validated:
-    """Fill the gaps of the records (ids, times, model and version from the request) and sort out unusable ones."""
+    """Fill the gaps of the records (ids, times, model and version from the request) and sort out unusable ones.
+
+    What privacy keeps from the disk is taken out first, so that it is in no reason and no refused record either.
+    """
+    if terms.privacy is not None:
+        terms.privacy.clean(decoded, terms.model)
     done = _validate_records(decoded, terms)
-    done.halves, done.declared, done.skipped = decoded.halves, decoded.declared, decoded.skipped
-    done.accepted += len(decoded.halves)
+    done.halves, refusals = validate_halves(decoded, terms)
+    done.refusals += refusals
+    done.accepted += len(done.halves)
+    done.declared, done.skipped = usable_declared(decoded.declared, terms), decoded.skipped
     return done
 
 
@@ -114,43 +93,19 @@ def reason_against(record: WireRecord, terms: Terms) -> str | None:
     except InvalidValue as error:
         return str(error) if record.model else f"model is missing; name it in the record or {terms.model_is_named}"
     if terms.body_bytes > terms.limits.max_record_bytes:
-        size = len(msgspec.json.encode(record))
+        size = len(payload_of(record))
         if size > terms.limits.max_record_bytes:
             return f"the record has {size} bytes; accepted: up to {terms.limits.max_record_bytes}"
-    label_time = f"label_time {_against_time(record.label_time, terms)}"
+    label_time = f"label_time {against_time(record.label_time, terms)}"
     if isinstance(record, WireLabel):
-        return label_time if _against_time(record.label_time, terms) else None
-    if reason := _against_time(record.event_time, terms):
+        return label_time if against_time(record.label_time, terms) else against_bounds(record)
+    if reason := against_time(record.event_time, terms):
         return f"event_time {reason}"
-    if record.label is not None and _against_time(record.label_time, terms):
+    if record.label is not None and against_time(record.label_time, terms):
         return label_time
     if record.version is not None and "\x00" in record.version:
         return f"version {shown(record.version)} holds a NUL character; accepted: text without one"
-    return _against_names(record.features, terms.limits.max_features)
-
-
-def _against_time(moment: datetime | float | None, terms: Terms) -> str | None:
-    if moment is None:
-        return None
-    if not isinstance(moment, datetime):
-        hint = "; this looks like milliseconds, divide by 1000" if moment > _MILLISECONDS else ""
-        return f"{moment} is not a time; accepted: ISO-8601 text or seconds since 1970{hint}"
-    if moment > terms.latest:
-        return (
-            f"{moment.isoformat()} lies in the future; accepted: up to {terms.limits.max_future_seconds:g} s "
-            f"ahead of the collector's clock, {terms.now.isoformat(timespec='seconds')}"
-        )
-    return None if moment >= EARLIEST else f"{moment.isoformat()} is too early; accepted: from {EARLIEST:%Y-%m-%d} on"
-
-
-def _against_names(features: Iterable[str], most: int) -> str | None:
-    names = list(features)
-    if len(names) > most:
-        return f"the record has {len(names)} features; accepted: up to {most}"
-    for name in names:
-        if not _is_usable(name):
-            return f"feature name {shown(name)} is not usable; accepted: 1 to {MAX_NAME_LENGTH} characters, none NUL"
-    return None
+    return against_names(record.features, terms.limits.max_features) or against_bounds(record)
 
 
 def _is_model_name(name: str) -> bool:
@@ -158,10 +113,6 @@ def _is_model_name(name: str) -> bool:
         return bool(check_model_name(name))
     except InvalidValue:
         return False
-
-
-def _is_usable(name: str) -> bool:
-    return 0 < len(name) <= MAX_NAME_LENGTH and "\x00" not in name
 
 
 def _complete_predictions(records: Sequence[WirePrediction], terms: Terms) -> None:
@@ -187,20 +138,6 @@ def _complete_labels(records: Sequence[WireLabel], terms: Terms) -> None:
         record.label_time = terms.now if record.label_time is None else as_utc(record.label_time)
 
 
-def as_utc(moment: datetime | float) -> datetime | float:
-    """The moment in UTC; what no datetime can hold is returned as it is.
-
-    >>> as_utc(0.5), as_utc(1e30)
-    (datetime.datetime(1970, 1, 1, 0, 0, 0, 500000, tzinfo=datetime.timezone.utc), 1e+30)
-    """
-    try:
-        if isinstance(moment, datetime):
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        return datetime.fromtimestamp(moment, UTC)
-    except (ValueError, OverflowError, OSError):
-        return moment if not isinstance(moment, datetime) else moment.timestamp() if moment.tzinfo else 0.0
-
-
 def _is_usual(records: Sequence[WireRecord], terms: Terms) -> bool:
     """Whether all records can be taken, judged together. False says only that each needs a look by itself."""
     if terms.body_bytes > terms.limits.max_record_bytes:
@@ -208,7 +145,8 @@ def _is_usual(records: Sequence[WireRecord], terms: Terms) -> bool:
     if not all(_is_model_name(model or "") for model in {record.model for record in records}):
         return False
     if isinstance(records[0], WireLabel):
-        return _are_times([record.label_time for record in records], terms)
+        ids = [cast("WireLabel", record).prediction_id for record in records]
+        return _are_times([record.label_time for record in records], terms) and are_ids(ids)
     predictions = cast("Sequence[WirePrediction]", records)
     label_times = [record.label_time for record in predictions if record.label_time is not None]
     versions = {record.version for record in predictions}
@@ -217,7 +155,8 @@ def _is_usual(records: Sequence[WireRecord], terms: Terms) -> bool:
         _are_times([record.event_time for record in predictions], terms)
         and (not label_times or _are_times(label_times, terms))
         and not any("\x00" in (version or "") for version in versions)
-        and not any(_against_names(names, terms.limits.max_features) for names in names_of_features)
+        and not any(against_names(names, terms.limits.max_features) for names in names_of_features)
+        and are_in_bounds(predictions)
     )
 
 
@@ -250,4 +189,4 @@ def _is_only_a_label(record: WirePrediction) -> bool:
 
 def _refusal(place: int, reason: str, record: WireRecord) -> Refusal:
     shrink_integers(record)
-    return Refusal(index=place, reason=reason, model=record.model, payload=msgspec.json.encode(record))
+    return Refusal(index=place, reason=reason, model=record.model, payload=payload_of(record))

@@ -16,8 +16,10 @@ from monitor.schemas import FeatureKind
 MAX_NAME_LENGTH = 256
 """Longest prediction id, entity id and feature name, in characters."""
 
+MAX_VERSION_LENGTH = 200
+
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
-Version = Annotated[str, Meta(min_length=1, max_length=200)]
+Version = Annotated[str, Meta(min_length=1, max_length=MAX_VERSION_LENGTH)]
 Moment = datetime | float | None
 """ISO-8601 text (UTC where it has no zone) or seconds since 1970; validation turns it into a datetime in UTC."""
 

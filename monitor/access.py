@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from monitor.db import keys
 from monitor.db.database import Database
@@ -97,6 +98,7 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     return key or None
 
 
+@lru_cache(1000)
 def is_loopback(host: str | None) -> bool:
     """Whether an address is this machine's own.
 

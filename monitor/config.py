@@ -11,9 +11,10 @@ import os
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,9 +24,18 @@ from pydantic_settings import (
 )
 
 from monitor.errors import ConfigError
+from monitor.log_paths import parse_path
+from monitor.privacy_settings import PrivacySettings
 from monitor.windows import parse_size
 
 DEFAULT_FILE = "kedge.toml"
+
+
+MAPPED_FIELDS = (
+    *("model", "version", "prediction_id", "event_time", "prediction", "score", "scores", "latency_ms", "status_code"),
+    *("error", "entity_id", "sampling_fraction", "label", "label_time"),
+)
+"""Fields of a record that a mapping may place; `tags.NAME` is one more per tag."""
 
 
 class MappingSettings(BaseModel):
@@ -39,6 +49,11 @@ class MappingSettings(BaseModel):
     )
     features: dict[str, str] = Field({}, description="Feature → where its value is in a record.")
     features_at: str = Field("", description="Where the object (or array) of all features is in a record.")
+    constants: dict[str, str | int | float] = Field({}, description="Field → the value it has in every record.")
+    where: dict[str, str] = Field({}, description="Place in a record → the text it must hold; others are skipped.")
+    paths: tuple[str, ...] = Field(
+        (), description="Addresses of an access log that are predictions, as in `/predict*`; empty: the usual ones."
+    )
     classes: tuple[str, ...] = Field((), description="Names of the classes of a vector of probabilities, in order.")
     positive: str = Field("", description="The class whose probability is `score`.")
     latency_unit: Literal["ns", "us", "ms", "s"] = Field("ms", description="Unit of latencies.")
@@ -46,8 +61,59 @@ class MappingSettings(BaseModel):
     time_zone: str = Field("UTC", description="Zone of times that have none, such as Europe/Berlin.")
     sampling_fraction: float = Field(1.0, gt=0, le=1, description="Share of the traffic that is logged.")
 
+    @field_validator("fields", "constants")
+    @classmethod
+    def _fields_are_known(cls, named: dict[str, Any]) -> dict[str, Any]:
+        for name in named:
+            if name not in MAPPED_FIELDS and not (name.startswith("tags.") and len(name) > len("tags.")):
+                near = get_close_matches(name, MAPPED_FIELDS, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"accepted: {', '.join(MAPPED_FIELDS)}, tags.NAME"
+                raise ValueError(f"{name!r} is no field of a prediction or label; {hint}")
+        return named
+
+    @field_validator("fields", "features", "features_at")
+    @classmethod
+    def _paths_are_readable(cls, value: dict[str, str] | str) -> dict[str, str] | str:
+        for path in [value] if isinstance(value, str) else [*value.values()]:
+            if path:
+                parse_path(path)
+        return value
+
+    @field_validator("where")
+    @classmethod
+    def _places_are_readable(cls, where: dict[str, str]) -> dict[str, str]:
+        for path in where:
+            parse_path(path)
+        return where
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"time zone {name!r} is not known; accepted: UTC or a name such as Europe/Berlin") from None
+        return name
+
 
 NO_MAPPING = MappingSettings.model_construct()
+
+
+class SourceSettings(BaseModel):
+    """One log that Kedge reads by itself: `kind` names the plug-in; other keys are the plug-in's own settings."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str = Field(description="Which source plug-in reads it: files, kafka, object_store, … or one you installed.")
+    model: str = Field("", description="Model of the records that name none.")
+    version: str = Field("", description="Version of the records that name none.")
+    format: str = Field("auto", description="Log format; auto recognises each file or message by its first bytes.")
+    labels: bool = Field(False, description="The records are labels, not predictions.")
+    poll_seconds: float = Field(1.0, gt=0, description="How long to wait before looking again when all is read.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
 
 
 class CollectorSettings(BaseModel):
@@ -72,6 +138,36 @@ class CollectorSettings(BaseModel):
         600, gt=0, description="How long a request waits for its response where the two are logged apart."
     )
     mappings: dict[str, MappingSettings] = Field({}, description="How a model's log is read: a table per model.")
+    sources: dict[str, SourceSettings] = Field(
+        {}, description="Logs that `kedge pull` reads by itself: a table per source."
+    )
+    privacy: dict[str, PrivacySettings] = Field(
+        {}, description="What is kept from the disk: a table per model; that of * holds for every model."
+    )
+    privacy_key: str = Field(
+        "", description="Secret that hashes are keyed with, as `env:NAME` or `file:PATH`; at least 16 characters."
+    )
+    quarantine_days: float = Field(30, gt=0, description="How long refused records are kept.")
+    pause_after_records: int = Field(
+        500, ge=1, description="A source is paused after so many refused records in a row, none of them accepted,"
+    )
+    pause_after_seconds: float = Field(10, ge=0, description="and after at least so long without an accepted one.")
+    pause_probe_seconds: float = Field(30, gt=0, description="How often a paused source is tried again.")
+    max_lag_seconds: float = Field(
+        3600, gt=0, description="Age of the oldest record in the inbox at which new ones get 429."
+    )
+    min_free_bytes: int = Field(256 * 2**20, ge=0, description="Free disk at which new records get 503.")
+    max_requests_in_flight: int = Field(512, ge=1, description="Most requests at a time; later ones get 429.")
+    max_bytes_in_flight: int = Field(
+        256 * 2**20, ge=2**20, description="Most bytes of bodies in memory at a time; later requests get 429."
+    )
+
+    @model_validator(mode="after")
+    def _hashes_have_a_key(self) -> Self:
+        hashing = sorted(model for model, rules in self.privacy.items() if rules.hash)
+        if hashing and not self.privacy_key:
+            raise ValueError(f"privacy.{hashing[0]}.hash needs privacy_key: name a secret, as env:NAME or file:PATH")
+        return self
 
 
 class JobSettings(BaseModel):

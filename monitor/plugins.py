@@ -46,6 +46,7 @@ def _is_ours(point: EntryPoint) -> bool:
 
 FAMILIES: Sequence[Family] = (
     LOG_FORMATS := Family("log format", "kedge.formats"),
+    SOURCES := Family("source kind", "kedge.sources"),
     DRIFT_METHODS := Family("drift method", "kedge.drift_methods"),
     ENGINES := Family("engine", "kedge.engines"),
     CHANNELS := Family("channel kind", "kedge.channels"),

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.records import PredictionRecord, Scalar
+from monitor.records import Scalar
 
 _PLAIN = re.compile(r"[a-z0-9_]{1,100}")
 
@@ -84,12 +84,14 @@ def _digest(feature: str) -> str:
     return hashlib.sha256(feature.encode()).hexdigest()[:12]
 
 
-def learn(known: Mapping[str, Feature], records: Iterable[PredictionRecord]) -> list[Feature]:
-    """The features that occur in `records` and are not in `known` yet, each of its first value's kind."""
+def learn(known: Mapping[str, Feature], rows: Sequence[Mapping[str, Scalar]]) -> list[Feature]:
+    """The features that occur in `rows` and are not in `known` yet, each of its first value's kind."""
     found: dict[str, Feature] = {}
+    if known.keys() >= set[str]().union(*rows):
+        return []
     taken = {feature.column for feature in known.values()}
-    for record in records:
-        for name, value in record.features.items():
+    for row in rows:
+        for name, value in row.items():
             if name in known or name in found:
                 continue
             kind = kind_of(value)

@@ -4,8 +4,8 @@ Requests                                              Responses
 {"instances": [{...} | [...], ...]}                   {"predictions": [...]}, each a scalar or an object
 {"dataframe_records": [{...}, ...]}                   {"prediction": ..., "score": ...}
 {"dataframe_split": {"columns": [...], "data": ...}}  [...], each a scalar or an object
-{"inputs": [...]}
-{"features": {...}}
+{"inputs": [...]}, rows or the tensors of V2            {"outputs": [...]}, the tensors of V2
+{"features": {...}}, {"input": {...}}
 [...] or one flat object
 """
 
@@ -17,10 +17,14 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from collectors.client.tensors import are_tensors, feature_rows, outcome_rows
+from collectors.client.unreadable import Unreadable
+
 LONGEST_ARRAY = 256
 LONGEST_ERROR = 300
 _ROW_LISTS = ("instances", "dataframe_records", "inputs")
-_PREDICTION = ("prediction", "label", "class")
+_ROWS = ("features", "input", "inputs")
+_PREDICTION = ("prediction", "label", "class", "output")
 _SCORE = ("score", "probability")
 _SCORES = ("scores", "probabilities")
 _SCALARS = (str, int, float, bool, type(None))
@@ -40,26 +44,30 @@ class Row(TypedDict, total=False):
     entity_id: str
 
 
-class Unreadable(ValueError):
-    """The body has none of the shapes that are understood; the message says what it has."""
-
-
 def read_json(body: bytes, encoding: str, limit: int) -> Any:
     """The body's JSON, unzipped if need be; Unreadable when it is none or is longer than `limit` bytes."""
-    if encoding.strip().lower() == "gzip":
-        unzip = zlib.decompressobj(wbits=31)
-        try:
-            body = unzip.decompress(body, limit)
-        except zlib.error as error:
-            raise Unreadable(f"the body is not gzip: {error}") from None
-        if not unzip.eof:
-            raise Unreadable(f"the body is longer than {limit} bytes or cut off")
-    elif encoding:
-        raise Unreadable(f"content-encoding {encoding!r} is not read; gzip is")
+    body = unpack(body, encoding, limit)
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
         raise Unreadable(f"the body is not JSON: {error}") from None
+
+
+def unpack(body: bytes, encoding: str, limit: int) -> bytes:
+    """The body without its Content-Encoding; Unreadable when that is neither gzip nor none, or it is too long."""
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return body
+    if name not in ("gzip", "x-gzip"):
+        raise Unreadable(f"content-encoding {encoding!r} is not read; gzip is")
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        body = unzip.decompress(body, limit)
+    except zlib.error as error:
+        raise Unreadable(f"the body is not gzip: {error}") from None
+    if not unzip.eof:
+        raise Unreadable(f"the body is longer than {limit} bytes or cut off")
+    return body
 
 
 def read_rows(request: Any, response: Any) -> list[Row]:
@@ -78,7 +86,8 @@ def read_rows(request: Any, response: Any) -> list[Row]:
 
 
 def read_ids(request: Any, response: Any, request_id: str, count: int) -> list[str]:
-    """An id per row: from the response, else from the request, else the request's id and the row's number."""
+    """An id per row: from the response, else from the request, else the call's id, with the number of each row but the
+    first behind it: `a1`, `a1/1`, `a1/2`. The call's id is the `id` of a V2 body, else `request_id`."""
     for body in (response, request):
         if not isinstance(body, Mapping):
             continue
@@ -87,7 +96,13 @@ def read_ids(request: Any, response: Any, request_id: str, count: int) -> list[s
             return [str(one) for one in ids]
         if count == 1 and isinstance(one := body.get("prediction_id"), str | int):
             return [str(one)]
-    return [f"{request_id}:{row}" for row in range(count)]
+        if isinstance(one := body.get("id"), str) and one and ("inputs" in body or "outputs" in body):
+            return [row_id(one, row) for row in range(count)]
+    return [row_id(request_id, row) for row in range(count)]
+
+
+def row_id(call_id: str, row: int) -> str:
+    return call_id if row == 0 else f"{call_id}/{row}"
 
 
 def read_features(request: Any) -> list[dict[str, Any]]:
@@ -98,17 +113,14 @@ def read_features(request: Any) -> list[dict[str, Any]]:
         raise Unreadable(f"the request is {_kind(request)}; an object or an array is understood")
     for name in _ROW_LISTS:
         if isinstance(rows := request.get(name), list):
-            if rows and all(isinstance(row, Mapping) and {"name", "datatype", "data"} <= row.keys() for row in rows):
-                raise Unreadable(
-                    "the request holds tensors of the Open Inference Protocol; pass read= to name its rows"
-                )
-            return [_features(row) for row in rows]
+            return feature_rows(rows) if are_tensors(rows) else [_features(row) for row in rows]
     if isinstance(split := request.get("dataframe_split"), Mapping):
         columns, data = split.get("columns"), split.get("data")
         if not isinstance(columns, list) or not isinstance(data, list):
             raise Unreadable("dataframe_split has no columns or no data")
         return [_features(dict(zip(map(str, columns), row, strict=False))) for row in data]
-    return [_features(request["features"] if isinstance(request.get("features"), Mapping | list) else request)]
+    row = next((request[name] for name in _ROWS if isinstance(request.get(name), Mapping | list)), request)
+    return [_features(row)]
 
 
 def read_outcomes(response: Any) -> list[Row]:
@@ -116,6 +128,8 @@ def read_outcomes(response: Any) -> list[Row]:
     if isinstance(response, Mapping):
         if isinstance(response.get("predictions"), list):
             return [_outcome(one) for one in response["predictions"]]
+        if are_tensors(tensors := response.get("outputs")):
+            return [_outcome(one) for one in outcome_rows(tensors)]
         if any(name in response for name in _PREDICTION + _SCORE + _SCORES):
             return [_outcome(response)]
         raise Unreadable(f"the response has the fields {sorted(map(str, response))[:10]}, none of them a prediction")
@@ -159,8 +173,8 @@ def _features(row: Any) -> dict[str, Any]:
     if isinstance(row, Mapping):
         return flatten(row)
     if isinstance(row, list):
-        return flatten({f"f{i}": value for i, value in enumerate(row)})
-    return {"f0": row}
+        return flatten({f"x{i}": value for i, value in enumerate(row)})
+    return {"x0": row}
 
 
 def _outcome(found: Any) -> Row:

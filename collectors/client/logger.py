@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
+import sys
 import time
 import uuid
 import zlib
@@ -145,6 +147,14 @@ class PredictionLogger:
         self._sender.close(timeout)
         _open_loggers.discard(self)
 
+    async def aflush(self, timeout: float = 10.0) -> bool:
+        """`flush` for a coroutine: the event loop goes on meanwhile. (`log` needs no such variant: it never waits.)"""
+        return await asyncio.to_thread(self.flush, timeout)
+
+    async def aclose(self, timeout: float = CLOSE_SECONDS) -> None:
+        """`close` for a coroutine."""
+        await asyncio.to_thread(self.close, timeout)
+
     @property
     def stats(self) -> Stats:
         return self._counters.stats(self._sender.queued, self._sender.spooled)
@@ -158,6 +168,21 @@ class PredictionLogger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    async def __aenter__(self) -> PredictionLogger:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __getstate__(self) -> tuple[str, str | None, float, Delivery]:
+        """A copy in another process (of a callback that was sent to a worker) is a logger like this one, and empty."""
+        return self.model, self.version, self.sampling_fraction, self._delivery
+
+    def __setstate__(self, state: tuple[str, str | None, float, Delivery]) -> None:
+        self.model, self.version, self.sampling_fraction, self._delivery = state
+        self._start_afresh()
+        _open_loggers.add(self)
 
     def _put(self, kind: Kind, fields: dict[str, Any]) -> None:
         try:
@@ -177,7 +202,12 @@ class PredictionLogger:
 
     def _start_afresh(self) -> None:
         self._counters = Counters()
-        self._sender = Sender(self._delivery, self._counters)
+        self._sender = Sender(self._delivery, self._counters, on_start=_end_with_multiprocessing)
+
+    def _start_in_child(self) -> None:
+        parents = self._sender
+        self._start_afresh()
+        parents.let_go_in_child()
 
 
 def is_sampled(prediction_id: str, fraction: float) -> bool:
@@ -191,16 +221,17 @@ def encode(fields: dict[str, Any]) -> bytes:
         moment = fields.get(name)
         if isinstance(moment, datetime) and moment.tzinfo is None:
             fields[name] = moment.replace(tzinfo=UTC)
-    return msgspec.json.encode(fields, enc_hook=_plain)
+    return msgspec.json.encode(fields, enc_hook=plain)
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _plain(value: Any) -> Any:
-    # numpy, pandas and torch spell "as a Python object" in one of two ways; the client does not import any of them.
-    for method in ("tolist", "item"):
+def plain(value: Any) -> Any:
+    """A value that msgspec does not know as one it does. Raises TypeError."""
+    # numpy, pandas and torch spell "as a Python object" in one of two ways, pydantic in a third; none is imported here.
+    for method in ("tolist", "item", "model_dump"):
         if callable(convert := getattr(value, method, None)):
             return convert()
     raise TypeError(f"{type(value).__name__} values can't be logged; accepted: bool, int, float, str, None")
@@ -217,7 +248,15 @@ def _close_all() -> None:
 def _after_fork() -> None:
     # The parent sends what it had; its thread, locks and connections do not exist in the child.
     for logger in list(_open_loggers):
-        logger._start_afresh()
+        logger._start_in_child()
+
+
+def _end_with_multiprocessing() -> None:
+    """A process that multiprocessing has started ends without atexit, but not without multiprocessing's own way."""
+    # Not imported: where nobody else has, this process is none of its children.
+    processes, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if processes is not None and util is not None and processes.parent_process() is not None:
+        util.Finalize(None, _close_all, exitpriority=10)
 
 
 atexit.register(_close_all)

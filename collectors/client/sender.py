@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +46,8 @@ class Sender:
     buffer behind it drops its oldest.
     """
 
-    def __init__(self, delivery: Delivery, counters: Counters) -> None:
-        self._delivery, self._counters = delivery, counters
+    def __init__(self, delivery: Delivery, counters: Counters, on_start: Callable[[], None] = lambda: None) -> None:
+        self._delivery, self._counters, self._on_start = delivery, counters, on_start
         self._buffer = Buffer(
             delivery.queue_records, delivery.queue_bytes, delivery.batch_records, delivery.batch_bytes
         )
@@ -105,6 +106,11 @@ class Sender:
             self._thread.join(timeout)
         self._put_away()
 
+    def let_go_in_child(self) -> None:
+        """After a fork, in the child, whose copy of this one does nothing any more: hold nothing of the parent's."""
+        if self._spool is not None:
+            self._spool.let_go_in_child()
+
     @property
     def _is_idle(self) -> bool:
         return not len(self._buffer) and self._in_hand is None and not self._spool
@@ -118,6 +124,7 @@ class Sender:
             if self._thread is None and self._deadline is None:
                 self._thread = threading.Thread(target=self._run, name=SENDER_THREAD, daemon=True)
                 self._thread.start()
+                self._on_start()
 
     def _run(self) -> None:
         self._spool = self._open_spool()

@@ -110,6 +110,11 @@ class Spool:
         if not self._entries:
             self.refresh()
 
+    def let_go_in_child(self) -> None:
+        """After a fork, in the child: the lock on the claimed file lasts as long as any process has it open."""
+        if self._claimed is not None:
+            self._claimed[1].close()
+
     def _drop_oldest(self) -> int:
         entry = self._entries.popleft()
         entry.path.unlink(missing_ok=True)

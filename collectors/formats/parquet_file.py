@@ -28,8 +28,8 @@ class ParquetFile:
     def decode(self, log: Log) -> Iterator[Decoded]:
         try:
             with parquet.ParquetFile(pa.BufferReader(log.body)) as file:
-                yield from decode_batches(file.iter_batches(batch_size=CHUNK), log.kind)
-        except (pa.ArrowException, OSError, ValueError) as error:
+                yield from decode_batches(file.iter_batches(batch_size=CHUNK), log)
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             reason = f"the body is not readable Parquet: {said(error)}"
             yield Decoded(refusals=[Refusal(index=WHOLE_BODY, reason=reason, payload=log.body)])
 

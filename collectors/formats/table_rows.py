@@ -1,7 +1,10 @@
-"""Rows of an Arrow table as wire records: the column convention that CSV and Parquet files share.
+"""Rows of an Arrow table as wire records: the column convention that CSV, Parquet and Arrow share.
 
 Columns named like a field of the wire record are that field; `tags.x` and `tag_x` are the tag x; every other column is
-a feature, under its name without a leading `feature_` or `features.`.
+a feature, under its name without a leading `feature_` or `features.`. A mapping that says where things are replaces the
+convention; one that only names units and zones is applied on top of it.
+
+Whole columns are checked at once (`table_columns`); only where that finds something odd is each row read by itself.
 """
 
 from __future__ import annotations
@@ -14,12 +17,16 @@ from typing import Any
 import pyarrow as pa
 
 from collectors.formats.reading import read_record, refusal
-from collectors.formats.registry import Decoded
+from collectors.formats.registry import Decoded, Log
+from collectors.formats.table_columns import TEXT_COLUMNS, read_columns, values
+from collectors.mapping import Mapper, maps
+from collectors.units import as_milliseconds, as_moment
 from collectors.wire import WireLabel, WirePrediction, WireRecord
+from monitor.config import NO_MAPPING, MappingSettings
 from monitor.lake import Kind
 
+__all__ = ["CHUNK", "RESERVED", "TEXT_COLUMNS", "decode_batches"]
 CHUNK = 10_000
-TEXT_COLUMNS = ("model", "version", "prediction_id", "entity_id", "error")
 RESERVED = (
     *TEXT_COLUMNS,
     *("event_time", "prediction", "score", "label", "label_time", "latency_ms", "status_code", "sampling_fraction"),
@@ -29,33 +36,69 @@ _FEATURE_PREFIXES = ("feature_", "features.")
 _TAG_PREFIXES = ("tags.", "tag_")
 
 
-def decode_batch(batch: pa.RecordBatch, first: int, kind: Kind) -> Decoded:
+def decode_batches(batches: Iterator[pa.RecordBatch], log: Log) -> Iterator[Decoded]:
+    """The records of all batches, in stretches. Raises ValueError on no columns, or two of one name."""
+    first = 0
+    for batch in batches:
+        names = batch.schema.names
+        if not names:
+            raise ValueError("the table has no columns")
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two columns are named {twice[0]!r}; accepted: each name once")
+        for start in range(0, batch.num_rows, CHUNK):
+            yield _decode_batch(batch.slice(start, CHUNK), first + start, log)
+        first += batch.num_rows
+
+
+def _decode_batch(batch: pa.RecordBatch, first: int, log: Log) -> Decoded:
     """The records of one batch, whose first row is record `first` of the file."""
+    if maps(log.mapping):
+        mapper = Mapper(log.mapping, log.kind)
+        return _by_row(batch, first, lambda row: mapper.read({name: _scalar(value) for name, value in row.items()}))
+    wire = _wire_of(batch.schema.names, log.kind)
+    paths = {name: _path(name) for name in batch.schema.names}
+    plain = log.mapping == NO_MAPPING
+    if plain and (records := read_columns(batch, wire, paths)) is not None:
+        return Decoded(records, range(first, first + len(records)))
+    return _by_row(batch, first, lambda row: _read_row(row, wire, paths, NO_MAPPING if plain else log.mapping))
+
+
+def _by_row(batch: pa.RecordBatch, first: int, read: Any) -> Decoded:
     decoded = Decoded(places=[])
     assert isinstance(decoded.places, list)
-    wire = _wire_of(batch.schema.names, kind)
-    paths = {name: _path(name) for name in batch.schema.names}
     for index, row in enumerate(_rows(batch), start=first):
-        sent = _as_sent(row, paths)
-        read = read_record(sent, wire)
-        if isinstance(read, str):
-            decoded.refusals.append(refusal(index, read, sent))
+        record: WireRecord | str | None = read(row)
+        if record is None:
+            decoded.skipped += 1
+        elif isinstance(record, str):
+            spelled = {name: _scalar(value) for name, value in row.items() if value is not None}
+            decoded.refusals.append(refusal(index, record, spelled))
         else:
-            decoded.records.append(read)
+            decoded.records.append(record)
             decoded.places.append(index)
     return decoded
 
 
-def decode_batches(batches: Iterator[pa.RecordBatch], kind: Kind) -> Iterator[Decoded]:
-    """The records of all batches, in stretches. Raises ValueError when two columns have one name."""
-    first = 0
-    for batch in batches:
-        names = batch.schema.names
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two columns are named {twice[0]!r}; accepted: each name once")
-        for start in range(0, batch.num_rows, CHUNK):
-            yield decode_batch(batch.slice(start, CHUNK), first + start, kind)
-        first += batch.num_rows
+def _read_row(
+    row: Mapping[str, Any], wire: type[WireRecord], paths: Mapping[str, tuple[str, str]], mapping: MappingSettings
+) -> WireRecord | str:
+    sent = _as_sent(row, paths)
+    if mapping is not NO_MAPPING:
+        try:
+            _in_units(sent, mapping, wire)
+        except ValueError as error:
+            return str(error)
+    return read_record(sent, wire)
+
+
+def _in_units(sent: dict[str, Any], mapping: MappingSettings, wire: type[WireRecord]) -> None:
+    for name in ("event_time", "label_time"):
+        if name in sent:
+            sent[name] = as_moment(sent[name], mapping, name)
+    if "latency_ms" in sent:
+        sent["latency_ms"] = as_milliseconds(sent["latency_ms"], mapping.latency_unit)
+    if wire is WirePrediction:
+        sent.setdefault("sampling_fraction", mapping.sampling_fraction)
 
 
 def _wire_of(columns: list[str], kind: Kind) -> type[WireRecord]:
@@ -81,16 +124,9 @@ def _path(column: str) -> tuple[str, str]:
 
 def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
     names = batch.schema.names
-    columns = [_values(column) for column in batch.columns]
-    for values in zip(*columns, strict=True):
-        yield dict(zip(names, values, strict=True))
-
-
-def _values(column: pa.Array) -> list[Any]:
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    values: list[Any] = column.to_pylist()
-    return values
+    columns = [values(column) for column in batch.columns]
+    for row in zip(*columns, strict=True):
+        yield dict(zip(names, row, strict=True))
 
 
 def _as_sent(row: Mapping[str, Any], paths: Mapping[str, tuple[str, str]]) -> dict[str, Any]:

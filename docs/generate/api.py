@@ -57,16 +57,15 @@ def describe() -> Description:
     """Ask an application with empty stores of its own, once per path and role."""
     with tempfile.TemporaryDirectory(prefix="kedge-docs-") as folder:
         web = Web(load_settings(data_dir=Path(folder), database_url=f"sqlite:///{folder}/control.sqlite"))
-        web.start()
         try:
             now = datetime.now(UTC)
             with web.db.session() as session:
                 keys = {role: create_key(session, role, role, now) for role in Role}
-            document = web.app.openapi()
+            document = web.api.openapi()
             operations = [(m.upper(), path) for path, methods in document["paths"].items() for m in methods]
             return Description(document, asyncio.run(_roles(web.app, operations, keys)))
         finally:
-            web.stop()
+            web.close()
 
 
 async def _roles(

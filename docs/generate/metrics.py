@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
 
+from collectors.flush_totals import FlushMetrics
+from collectors.inbox_reader import InboxReader
 from collectors.metrics import CollectorMetrics
 from docs.generate.markdown import code, join, table
 from monitor.baselines import BaselineProfile
@@ -117,11 +123,16 @@ def _rule_row(rule: MonitorRule) -> list[str]:
 
 
 def _collector_rows() -> list[list[str]]:
-    kept = vars(CollectorMetrics(CollectorRegistry())).values()
-    rows = []
-    for instrument in kept:
-        (family,) = instrument.describe()
-        name = family.name + ("_total" if family.type == "counter" else "")
-        labels = ", ".join(map(code, instrument._labelnames))
-        rows.append([code(name), family.type, labels, family.documentation])
-    return rows
+    kept = [each for each in vars(CollectorMetrics(CollectorRegistry())).values() if isinstance(each, MetricWrapperBase)]
+    families = [(*instrument.describe(), instrument._labelnames) for instrument in kept]
+    with TemporaryDirectory() as folder, closing(InboxReader(Path(folder) / "inbox.sqlite")) as inbox:
+        families += [(family, family._labelnames) for family in FlushMetrics(inbox).collect()]
+    return [
+        [
+            code(family.name + ("_total" if family.type == "counter" else "")),
+            family.type,
+            ", ".join(map(code, labels)),
+            family.documentation,
+        ]
+        for family, labels in families
+    ]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from collectors.collector import Collector, Request, Taken, random_ids
+from collectors.collector import random_ids
 from collectors.flusher import Flusher
 from collectors.formats import Log, LogFormat, find_format, sniff_format
 from collectors.inbox import Inbox, InboxRow
-from collectors.payloads import pack, unpack_labels, unpack_predictions
+from collectors.payloads import label_records, pack, prediction_records
 from collectors.registration import register
 from collectors.validation import Terms, validate
 from monitor.app.stores import clock
+from monitor.config import NO_MAPPING
 from monitor.db.models import Baseline
 from monitor.engines import RowSource
 from monitor.errors import Conflict, InvalidValue, NotFound
@@ -50,13 +50,13 @@ class Flushed:
     failures: list[str] = field(default_factory=list)
 
 
-def choose_format(body: bytes, name: str, path: str) -> LogFormat:
-    """The named format, or with `auto` the one that recognises the file. Raises InvalidValue when none does."""
+def choose_format(log: Log, name: str) -> LogFormat:
+    """The named format, or with `auto` the one that recognises the log. Raises InvalidValue when none does."""
     if name != "auto":
         return find_format(name)
-    found = sniff_format(Log(body, path=path))
+    found = sniff_format(log)
     if found is None:
-        raise InvalidValue(f"no log format recognises {path!r}; name one with --format")
+        raise InvalidValue(f"no log format recognises {log.path!r}; name one with --format")
     return found
 
 
@@ -70,23 +70,23 @@ def read_file(path: Path) -> bytes:
 def read_records(stores: Stores, model: str, path: Path, format_name: str, now: datetime) -> FileRecords:
     """Every prediction and label of a file, as records of this model."""
     check_model_name(model)
-    body = read_file(path)
-    log_format = choose_format(body, format_name, str(path))
     limits = stores.settings.collector
+    log = Log(read_file(path), model=model, path=str(path), at=now, mapping=limits.mappings.get(model) or NO_MAPPING)
+    log_format = choose_format(log, format_name)
     terms = Terms(now, limits, random_ids, model=model, body_bytes=limits.max_record_bytes)
     predictions: list[PredictionRecord] = []
     labels: list[LabelRecord] = []
     refused, reason = 0, ""
-    for decoded in log_format.decode(Log(body, model=model, path=str(path), at=now)):
+    for decoded in log_format.decode(log):
         validated = validate(decoded, terms)
         refused += len(validated.refusals)
         reason = reason or (validated.refusals[0].reason if validated.refusals else "")
         for batch in pack(validated):
             row = InboxRow(0, now, f"file:{path.name}", batch.count, batch.payload)
             if batch.kind is Kind.PREDICTIONS:
-                predictions += unpack_predictions(row)
+                predictions += prediction_records(row)
             else:
-                labels += unpack_labels(row)
+                labels += label_records(row)
     return FileRecords(predictions, labels, refused, reason)
 
 
@@ -101,7 +101,7 @@ def baseline_from_file(
     if not records.predictions:
         why = f"; the first refused row: {records.reason}" if records.reason else ""
         raise InvalidValue(f"{str(path)!r} has no usable prediction{why}")
-    registration = register(stores.db, model, records.predictions, stores.settings.collector, now)
+    registration = register(stores.db, model, [r.features for r in records.predictions], stores.settings.collector, now)
     if registration is None:
         raise Conflict(f"model {model!r} is new and there are max_models already")
     predictions = RowSource(table=predictions_table(records.predictions, registration.features))
@@ -109,11 +109,6 @@ def baseline_from_file(
     origin = f"file {path.name}"
     made = create_baseline(stores, model, name, origin, predictions, None, None, now, labels)
     return made, records
-
-
-def ingest_file(stores: Stores, inbox: Inbox, request: Request, body: bytes, log_format: LogFormat) -> Iterator[Taken]:
-    """Take a log into the inbox, stretch by stretch; each is durable when it is yielded."""
-    yield from Collector(inbox, stores.settings.collector).ingest(body, request, log_format)
 
 
 def flush_inbox(stores: Stores, inbox: Inbox) -> Flushed:

@@ -48,10 +48,13 @@ class Supervisor:
     Each writes to `logs/NAME.log`. Children are told to end when this process dies, however it dies (on Linux).
     """
 
-    def __init__(self, children: Sequence[Child], logs: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, children: Sequence[Child], logs: Path, say: Callable[[str], None], stop_seconds: float = _STOP_SECONDS
+    ) -> None:
         self.children = list(children)
         self._logs = logs
         self._say = say
+        self._stop_seconds = stop_seconds
 
     def start(self, stop: threading.Event | None = None) -> None:
         """Start every child and wait until it answers, or until `stop` is set.
@@ -76,7 +79,7 @@ class Supervisor:
         for child in reversed(self.children):
             if child.process is not None and child.process.poll() is None:
                 child.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + self._stop_seconds
         for child in reversed(self.children):
             if child.process is None:
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 from typing import Any
 
@@ -12,55 +14,52 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from collectors.collector import Collector
-from collectors.flusher import Flusher
+from collectors.flush_totals import FlushMetrics
 from collectors.inbox import Inbox
 from collectors.metrics import CollectorMetrics
-from collectors.sources.http import routes
+from collectors.sources.http import Door
 from collectors.sources.openapi import openapi_paths
 from monitor.access import KeyRing
 from monitor.api import create_api
 from monitor.api.dependencies import Reader
 from monitor.app.logs import set_up_logging
+from monitor.app.processes import Child, Supervisor
 from monitor.app.stores import clock, open_database
 from monitor.config import Settings
-from monitor.lake import Lake
+
+log = logging.getLogger(__name__)
+
+_SWITCH_SECONDS = 0.0005
 
 
 class Web:
-    """Everything the HTTP process holds. `app` is the ASGI application; `start` and `stop` are its other threads."""
+    """Everything the HTTP process holds. `app` is the ASGI application."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.db = open_database(settings)
-        registry = CollectorRegistry()
-        metrics = CollectorMetrics(registry)
         self.inbox = Inbox(settings.inbox_path, settings.collector.inbox_max_bytes)
-        collector = Collector(self.inbox, settings.collector, metrics)
+        registry = CollectorRegistry()
+        registry.register(FlushMetrics(self.inbox))
+        collector = Collector(self.inbox, settings.collector, CollectorMetrics(registry))
         keys = KeyRing(self.db)
-        self.app: FastAPI = create_api(self.db, keys, clock, settings)
-        self.app.router.routes[:0] = routes(collector, keys, clock)
-        _expose(self.app, registry)
-        _describe(self.app, openapi_paths())
-        self._flusher = Flusher(self.inbox, Lake(settings.lake_root), self.db, settings.collector, metrics)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._flusher.run, args=(self._stop, clock), name="flusher")
+        self.api: FastAPI = create_api(self.db, keys, clock, settings)
+        _expose(self.api, registry)
+        _describe(self.api, openapi_paths())
+        self.app = Door(self.api, collector, keys, clock)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop taking, write what was taken to the lake, close."""
-        self._stop.set()
-        self._thread.join()
-        self._flusher.close()
+    def close(self) -> None:
         self.inbox.close()
         self.db.close()
 
 
 def run_collector(settings: Settings) -> None:
-    """Serve until a signal; then drain and end."""
+    """Serve until a signal; then take nothing more, write what was taken to the lake, and end."""
     set_up_logging()
+    # Requests come on one thread and are committed by another, which should not wait long for its turn.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     web = Web(settings)
+    companions = Supervisor(_companions(settings), settings.data_dir / "logs", log.warning)
     server = uvicorn.Server(
         uvicorn.Config(
             web.app,
@@ -72,11 +71,30 @@ def run_collector(settings: Settings) -> None:
             timeout_graceful_shutdown=10,
         )
     )
-    web.start()
+    companions.start()
+    stop = threading.Event()
+    watching = threading.Thread(target=companions.watch, args=(stop,), name="companions")
+    watching.start()
     try:
         server.run()
     finally:
-        web.stop()
+        web.close()
+        stop.set()
+        watching.join()
+        companions.stop()
+
+
+def _companions(settings: Settings) -> list[Child]:
+    """What works beside the HTTP process: the flusher, and the sources that are read, where there are any."""
+    environment = {
+        "KEDGE_DATA_DIR": str(settings.data_dir.absolute()),
+        "KEDGE_DATABASE_URL": settings.control_url,
+        "KEDGE_LAKE_URL": settings.lake_root,
+    }
+    children = [Child("flusher", ["flush"], environment=environment)]
+    if settings.collector.sources:
+        children.append(Child("sources", ["pull"], environment=environment))
+    return children
 
 
 def _expose(app: FastAPI, registry: CollectorRegistry) -> None:

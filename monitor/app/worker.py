@@ -22,12 +22,14 @@ from monitor.jobs import (
     check_silence,
     ensure_baselines,
     evaluate_due_windows,
+    forget_old_refusals,
     onboard_models,
 )
 from monitor.lake import Kind
 
 log = logging.getLogger(__name__)
 _SILENCE_SECONDS = 60.0
+_QUARANTINE_SECONDS = 3600.0
 
 
 def build_jobs(stores: Stores) -> list[Job]:
@@ -56,6 +58,7 @@ def build_jobs(stores: Stores) -> list[Job]:
         Job("alert", tick, alert),
         Job("respond", tick, act),
         Job("silence", _SILENCE_SECONDS, lambda now: check_silence(stores, now)),
+        Job("quarantine", _QUARANTINE_SECONDS, lambda now: forget_old_refusals(stores, now)),
         Job("compact", settings.jobs.compact_seconds, lambda now: compact_lake(stores)),
     ]
 

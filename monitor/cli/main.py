@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import baseline, config, db, demo, incident, ingest, key, model, processes, quarantine, report
+from monitor.cli import (
+    baseline,
+    config,
+    db,
+    demo,
+    incident,
+    ingest,
+    key,
+    model,
+    processes,
+    proxy,
+    pull,
+    quarantine,
+    report,
+)
 from monitor.cli.output import UNAVAILABLE, USAGE, fail
 from monitor.errors import KedgeError, Unavailable
 
@@ -46,6 +60,8 @@ def options(
 demo.register(app)
 processes.register(app)
 ingest.register(app)
+proxy.register(app)
+pull.register(app)
 report.register(app)
 app.add_typer(model.app, name="model")
 app.add_typer(baseline.app, name="baseline")

@@ -13,7 +13,9 @@ from rich.panel import Panel
 
 from dashboards import launch
 from monitor.app.first_run import FirstKeys, make_first_keys
+from monitor.app.flush import run_flusher
 from monitor.app.processes import Child, Supervisor, check_port
+from monitor.app.pull import check_sources
 from monitor.app.stores import clock, open_database
 from monitor.app.web import run_collector
 from monitor.app.worker import check_alerting, run_worker
@@ -21,6 +23,9 @@ from monitor.cli.output import err, out
 from monitor.cli.settings import read_settings
 from monitor.config import Settings
 from monitor.errors import ConfigError
+
+# The collector itself waits for requests to end, then for the flusher to empty the inbox.
+_STOP_SECONDS = 40.0
 
 DataDir = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Folder for everything Kedge keeps; .kedge otherwise.")
@@ -34,6 +39,7 @@ Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; 
 def register(app: typer.Typer) -> None:
     app.command("up")(up)
     app.command("collect")(collect)
+    app.command("flush")(flush)
     app.command("work")(work)
     app.command("dashboard")(dashboard)
 
@@ -89,10 +95,16 @@ def up(
 
 
 def collect(data: DataDir = None, port: Port = None, host: Host = None) -> None:
-    """Run the collector and the API alone."""
+    """Run the collector and the API alone: it takes logs in, pulls from sources, and writes the lake."""
     settings = read_settings(data_dir=data, port=port, host=host)
     check_port(settings.host, settings.port, "the collector", "--port")
+    check_sources(settings)
     run_collector(settings)
+
+
+def flush(data: DataDir = None) -> None:
+    """Write what waits in the inbox to the lake, until Ctrl-C. `kedge collect` runs this beside itself."""
+    run_flusher(read_settings(data_dir=data))
 
 
 def work(data: DataDir = None) -> None:
@@ -125,7 +137,9 @@ def build_supervisor(settings: Settings, with_dashboard: bool = True) -> Supervi
     if with_dashboard:
         ready_url = f"{dashboard_url(settings)}/_stcore/health"
         children.append(Child("dashboard", ["dashboard"], ready_url, environment=environment))
-    return Supervisor(children, settings.data_dir / "logs", lambda text: err.print(text, markup=False))
+    return Supervisor(
+        children, settings.data_dir / "logs", lambda text: err.print(text, markup=False), _STOP_SECONDS
+    )
 
 
 def collector_url(settings: Settings) -> str:

@@ -254,12 +254,16 @@ class ResponseRun(Base):
 
 
 class QuarantineRow(Base):
-    """A refused record: kept, with the reason. Unique by where the collector first wrote it down."""
+    """A refused record: kept, with the reason. Unique by where the collector first wrote it down.
+
+    `log_format` is that of the payload; empty where it is a record as Kedge itself writes it.
+    """
 
     __tablename__ = "quarantine"
     __table_args__ = (
         UniqueConstraint("collector_id", "inbox_id"),
         Index("ix_quarantine_model", "model", "received_at"),
+        Index("ix_quarantine_received_at", "received_at"),
     )
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     collector_id: Mapped[str] = mapped_column(String(40))
@@ -270,6 +274,20 @@ class QuarantineRow(Base):
     kind: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str]
     payload: Mapped[bytes]
+    log_format: Mapped[str] = mapped_column(String(100), default="", server_default="")
+
+
+class SourcePause(Base):
+    """A source that a collector has paused because everything it sent was refused; gone when the pause ends."""
+
+    __tablename__ = "source_pauses"
+    collector_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    source: Mapped[str] = mapped_column(String(500), primary_key=True)
+    since: Mapped[datetime]
+    reason: Mapped[str]
+    refused: Mapped[int] = mapped_column(BigId)
+    turned_away: Mapped[int] = mapped_column(BigId)
+    seen_at: Mapped[datetime]
 
 
 class CollectorProgress(Base):

@@ -3,6 +3,7 @@
 from monitor.jobs.baseline_job import create_baseline, ensure_baselines
 from monitor.jobs.evaluate_job import EvaluateReport, evaluate_due_windows
 from monitor.jobs.onboard_job import onboard_models
+from monitor.jobs.quarantine_job import forget_old_refusals
 from monitor.jobs.scheduler import Job, Scheduler
 from monitor.jobs.silence_job import check_silence
 from monitor.jobs.stores import Stores
@@ -16,5 +17,6 @@ __all__ = [
     "create_baseline",
     "ensure_baselines",
     "evaluate_due_windows",
+    "forget_old_refusals",
     "onboard_models",
 ]

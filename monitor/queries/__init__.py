@@ -4,6 +4,7 @@ Nothing here writes and nothing reads a clock: `now` is passed in. An unknown mo
 NotFound; an empty database gives empty lists.
 """
 
+from monitor.db.pauses import PausedSource
 from monitor.metrics import MetricInfo, describe, format_value
 from monitor.queries.connect import Database, open_database
 from monitor.queries.drift import (
@@ -32,6 +33,7 @@ from monitor.queries.quarantine import (
     QuarantineReason,
     QuarantineRecord,
     QuarantineSummary,
+    paused_sources,
     quarantine,
     quarantine_reasons,
     quarantine_record,
@@ -60,6 +62,7 @@ __all__ = [
     "ModelSummary",
     "MonitorRow",
     "NotificationRow",
+    "PausedSource",
     "QuarantineReason",
     "QuarantineRecord",
     "QuarantineSummary",
@@ -86,6 +89,7 @@ __all__ = [
     "needs_key",
     "open_database",
     "overview",
+    "paused_sources",
     "quarantine",
     "quarantine_reasons",
     "quarantine_record",

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.db import pauses
 from monitor.db.database import Database
-from monitor.db.reads.quarantine import RefusalRow, count_reasons, count_refusals, find_refusal, newest_refusals
+from monitor.db.pauses import PausedSource
+from monitor.db.quarantine import ReasonCount, Selection, count_by_reason
+from monitor.db.reads.quarantine import RefusalRow, count_refusals, find_refusal, newest_refusals
 from monitor.errors import InvalidValue, NotFound
 
 PREVIEW_BYTES = 500
 """How much of a payload a list shows."""
 MOST_BYTES = 64 * 1024
 """How much of a payload one record shows."""
+MOST_REASONS = 5000
+"""How many different texts of reasons are looked at when they are counted."""
+
+_NUMBER = re.compile(r"\d[\d.:T+Z-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRecord:
     """One refused record. `payload` is what the sender sent, as text, `is_cut` where it is not all of it.
+
+    `log_format` names the format of the payload; empty is a record as Kedge itself writes it.
 
     Invalid UTF-8 and characters that can't be seen are escaped, so that showing the text does nothing to a terminal.
     """
@@ -31,16 +41,22 @@ class QuarantineRecord:
     payload: str
     payload_bytes: int
     is_cut: bool
+    log_format: str
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineReason:
-    """How many records of a model were refused for one reason, and when the latest was."""
+    """How many records of a model and a source were refused for one reason, and when the first and the latest were.
+
+    Reasons that differ in their numbers only are one; `reason` is the most frequent of them.
+    """
 
     model: str | None
     kind: str
     reason: str
+    source: str
     records: int
+    first: datetime
     latest: datetime
 
 
@@ -52,14 +68,24 @@ class QuarantineSummary:
     top: QuarantineReason | None
 
 
-def quarantine(db: Database, model: str | None = None, limit: int = 100) -> list[QuarantineRecord]:
+def quarantine(
+    db: Database,
+    model: str | None = None,
+    limit: int = 100,
+    *,
+    reason: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+) -> list[QuarantineRecord]:
     """Refused records, the newest first, each with the beginning of its payload.
 
     `model` is what the records name, which need not be a model that Kedge knows: it may be why they were refused.
+    `reason` is a part of the reason, in any case.
     """
     _check(limit)
+    selection = Selection(model=model, reason=reason, source=source, since=since)
     with db.reading() as session:
-        return [_record(row) for row in newest_refusals(session, model, limit, PREVIEW_BYTES)]
+        return [_record(row) for row in newest_refusals(session, selection, limit, PREVIEW_BYTES)]
 
 
 def quarantine_record(db: Database, record_id: int) -> QuarantineRecord:
@@ -71,14 +97,31 @@ def quarantine_record(db: Database, record_id: int) -> QuarantineRecord:
     return _record(found)
 
 
-def quarantine_reasons(db: Database, model: str | None = None, limit: int = 100) -> list[QuarantineReason]:
+def quarantine_reasons(
+    db: Database,
+    model: str | None = None,
+    limit: int = 100,
+    *,
+    reason: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+) -> list[QuarantineReason]:
     """The reasons for which records were refused, the most frequent first."""
     _check(limit)
+    selection = Selection(model=model, reason=reason, source=source, since=since)
     with db.reading() as session:
-        return [
-            QuarantineReason(_shown(count.model), count.kind, readable(count.reason), count.records, count.latest)
-            for count in count_reasons(session, model, limit)
-        ]
+        counts = count_by_reason(session, limit=MOST_REASONS, selection=selection)
+    alike: dict[tuple[object, ...], list[ReasonCount]] = {}
+    for count in counts:
+        alike.setdefault((count.model, count.kind, count.source, _NUMBER.sub("0", count.reason)), []).append(count)
+    merged = [_merge(group) for group in alike.values()]
+    return sorted(merged, key=lambda row: -row.records)[:limit]
+
+
+def paused_sources(db: Database, now: datetime) -> list[PausedSource]:
+    """The sources that a collector has paused because all they sent was refused, the longest pause first."""
+    with db.reading() as session:
+        return pauses.read_pauses(session, now)
 
 
 def quarantine_summary(db: Database) -> QuarantineSummary:
@@ -107,6 +150,20 @@ def _record(row: RefusalRow) -> QuarantineRecord:
         payload=readable(row.payload.decode("utf-8", "backslashreplace")),
         payload_bytes=row.payload_bytes,
         is_cut=len(row.payload) < row.payload_bytes,
+        log_format=row.log_format,
+    )
+
+
+def _merge(group: list[ReasonCount]) -> QuarantineReason:
+    first = group[0]
+    return QuarantineReason(
+        model=_shown(first.model),
+        kind=first.kind,
+        reason=readable(first.reason),
+        source=readable(first.source),
+        records=sum(each.records for each in group),
+        first=min(each.first for each in group),
+        latest=max(each.latest for each in group),
     )
 
 

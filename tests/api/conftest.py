@@ -68,9 +68,8 @@ def web(seeded_control: Path, tmp_path: Path) -> Iterator[Web]:
     """Collector, flusher and API over a control database with sixty days in it, and no key."""
     shutil.copy(seeded_control, tmp_path / "control.sqlite")
     running = Web(load_settings(data_dir=tmp_path))
-    running.start()
     yield running
-    running.stop()
+    running.close()
 
 
 @pytest.fixture

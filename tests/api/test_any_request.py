@@ -46,9 +46,8 @@ PATHS = st.sampled_from(["/v1/models", "/v1/incidents", "/v1/status"]) | st.one_
 def anyone(seeded_control: Path) -> Iterator[Api]:
     """One application for all requests, since they only read."""
     web = Web(load_settings(data_dir=seeded_control.parent))
-    web.start()
     yield Api(web)
-    web.stop()
+    web.close()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

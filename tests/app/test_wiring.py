@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from collectors.collector import Request
+from collectors.collector import Collector, Request
+from collectors.formats import find_format
 from collectors.inbox import Inbox
-from monitor.app.files import Outcome, choose_format, flush_inbox, ingest_file
+from monitor.app.files import Outcome, flush_inbox
 from monitor.app.stores import open_database, open_stores
 from monitor.app.worker import build_jobs, compact_lake
 from monitor.config import load_settings
@@ -87,7 +88,7 @@ def test_compaction_merges_the_small_files_of_every_model(opened: Any, tmp_path:
     for day in range(4):
         body = f'{{"model": "churn", "prediction_id": "p{day}", "event_time": "2026-03-04T0{day}:00:00Z"}}'.encode()
         request = Request(Kind.PREDICTIONS, datetime.now(UTC), "file:-")
-        (taken,) = ingest_file(stores, inbox, request, body, choose_format(body, "auto", "-"))
+        (taken,) = Collector(inbox, stores.settings.collector).ingest(body, request, find_format("json"))
         assert taken.accepted == 1
         assert flush_inbox(stores, inbox).outcome is Outcome.WRITTEN
     inbox.close()

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from collectors.client.bodies import (
-    Unreadable,
     error_text,
     flatten,
     read_features,
@@ -17,6 +16,7 @@ from collectors.client.bodies import (
     read_rows,
 )
 from collectors.client.call import read_time
+from collectors.client.unreadable import Unreadable
 
 ROW = {"age": 31, "city": "Bern"}
 
@@ -25,14 +25,30 @@ ROW = {"age": 31, "city": "Bern"}
     ("request_body", "rows"),
     [
         ({"instances": [ROW, ROW]}, [ROW, ROW]),
-        ({"instances": [[31, "Bern"]]}, [{"f0": 31, "f1": "Bern"}]),
-        ({"instances": [1.5, 2.5]}, [{"f0": 1.5}, {"f0": 2.5}]),
+        ({"instances": [[31, "Bern"]]}, [{"x0": 31, "x1": "Bern"}]),
+        ({"instances": [1.5, 2.5]}, [{"x0": 1.5}, {"x0": 2.5}]),
         ({"instances": []}, []),
         ({"dataframe_records": [ROW]}, [ROW]),
         ({"dataframe_split": {"columns": ["age", "city"], "data": [[31, "Bern"]]}}, [ROW]),
         ({"inputs": [ROW]}, [ROW]),
         ({"features": ROW}, [ROW]),
-        ({"features": [31, 2]}, [{"f0": 31, "f1": 2}]),
+        ({"input": ROW}, [ROW]),
+        ({"inputs": ROW}, [ROW]),
+        (
+            {"inputs": [{"name": "x", "shape": [2, 2], "data": [[1, 2], [3, 4]]}]},
+            [{"x_0": 1, "x_1": 2}, {"x_0": 3, "x_1": 4}],
+        ),
+        (
+            {
+                "inputs": [
+                    {"name": "age", "shape": [1], "data": [31]},
+                    {"name": "city", "shape": [1, 1], "data": ["Bern"]},
+                ]
+            },
+            [ROW],
+        ),
+        ({"inputs": [{"name": "x", "shape": [0, 3], "data": []}]}, []),
+        ({"features": [31, 2]}, [{"x0": 31, "x1": 2}]),
         (ROW, [ROW]),
         ([ROW, ROW], [ROW, ROW]),
     ],
@@ -46,7 +62,13 @@ def test_a_request_is_read_into_rows_of_features(request_body: Any, rows: list[d
     [
         (None, "null"),
         ("text", "a str"),
-        ({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}]}, "tensors"),
+        ({"inputs": [{"name": "x", "datatype": "FP32", "shape": [2], "data": [1]}]}, "'x' of shape .2. has 1 values"),
+        ({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1]}]}, "no data"),
+        ({"inputs": [{"name": "x", "shape": [20000], "data": [1]}]}, "20000"),
+        (
+            {"inputs": [{"name": "x", "shape": [1], "data": [1]}, {"name": "y", "shape": [2], "data": [1, 2]}]},
+            "disagree",
+        ),
         ({"dataframe_split": {"columns": ["a"]}}, "no data"),
     ],
 )
@@ -74,6 +96,17 @@ def test_a_request_of_another_shape_is_unreadable_and_says_why(request_body: Any
         ({"prediction": 7.5, "score": 0.5}, [{"prediction": 7.5, "score": 0.5}]),
         ({"probability": 0.5}, [{"score": 0.5}]),
         ([1, 2], [{"prediction": 1}, {"prediction": 2}]),
+        ({"output": "3", "scores": {"1": 0.25, "3": 0.75}}, [{"prediction": "3", "scores": {"1": 0.25, "3": 0.75}}]),
+        ({"outputs": [{"name": "predict", "shape": [2, 1], "data": [0, 1]}]}, [{"prediction": 0}, {"prediction": 1}]),
+        (
+            {
+                "outputs": [
+                    {"name": "predict", "shape": [1], "data": [1]},
+                    {"name": "predict_proba", "shape": [1, 2], "data": [0.25, 0.75]},
+                ]
+            },
+            [{"prediction": 1, "scores": {"0": 0.25, "1": 0.75}}],
+        ),
         ({"predictions": []}, []),
     ],
 )
@@ -117,8 +150,10 @@ def test_a_response_with_another_number_of_predictions_is_not_paired_by_guess() 
         ({"ids": ["q", "r"]}, {"ids": ["x", "y"]}, 2, ["x", "y"]),
         ({"ids": ["q", "r"]}, {"detail": "no"}, 2, ["q", "r"]),
         ({}, {"prediction_id": "one"}, 1, ["one"]),
-        ({}, {"ids": ["too few"]}, 2, ["req:0", "req:1"]),
-        ([], None, 1, ["req:0"]),
+        ({}, {"ids": ["too few"]}, 2, ["req", "req/1"]),
+        ([], None, 1, ["req"]),
+        ({"id": "v2", "inputs": []}, {"id": "v2", "outputs": []}, 2, ["v2", "v2/1"]),
+        ({"id": "a field like any other"}, {}, 1, ["req"]),
     ],
 )
 def test_ids_come_from_the_response_the_request_or_the_request_id(

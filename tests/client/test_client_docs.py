@@ -6,16 +6,21 @@ from pathlib import Path
 import pytest
 
 import collectors.client
-from collectors.client import KedgeMiddleware, PredictionLogger
+from collectors.client import PredictionLogger
 from collectors.client.counters import Stats
+from collectors.client.observer import Observer, Options
 
 PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text()
 
 
-@pytest.mark.parametrize("called", [PredictionLogger, PredictionLogger.log, KedgeMiddleware])
+@pytest.mark.parametrize("called", [PredictionLogger, PredictionLogger.log, Observer])
 def test_every_argument_is_on_the_page(called: object) -> None:
     names = set(inspect.signature(called).parameters) - {"self", "app"}  # type: ignore[arg-type]
     assert {name for name in names if f"`{name}" not in PAGE and f"{name}=" not in PAGE} == set()
+
+
+def test_a_middleware_takes_what_the_observer_takes() -> None:
+    assert set(Options.__annotations__) == set(inspect.signature(Observer).parameters)
 
 
 def test_every_counter_is_on_the_page() -> None:

@@ -86,13 +86,13 @@ def test_a_call_is_logged_as_one_record_per_prediction(collector: LoopbackCollec
     assert first == {
         "model": "late",
         "version": "4",
-        "prediction_id": "r1:0",
+        "prediction_id": "r1",
         "features": {"temp": 31.5, "carrier": "UA"},
         "prediction": 1,
         "score": 0.75,
         "status_code": 200,
     }
-    assert (second["prediction_id"], second["prediction"]) == ("r1:1", 0)
+    assert (second["prediction_id"], second["prediction"]) == ("r1/1", 0)
 
 
 def test_calls_without_an_id_get_one_each(collector: LoopbackCollector, logger: PredictionLogger) -> None:

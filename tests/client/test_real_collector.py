@@ -18,7 +18,7 @@ from collectors.client import PredictionLogger
 from collectors.collector import Collector
 from collectors.flusher import Flusher
 from collectors.inbox import Inbox
-from collectors.sources.http import routes
+from collectors.sources.http import Door
 from monitor.access import KeyRing
 from monitor.config import CollectorSettings
 from monitor.db.database import Database
@@ -33,8 +33,8 @@ class RealCollector:
         self.inbox = Inbox(folder / "inbox.sqlite", settings.inbox_max_bytes)
         self.lake = Lake(str(folder / "lake"))
         self.flusher = Flusher(self.inbox, self.lake, db, settings)
-        found = routes(Collector(self.inbox, settings), KeyRing(db), lambda: datetime.now(UTC))
-        self.server = uvicorn.Server(uvicorn.Config(Starlette(routes=found), port=0, log_level="warning"))
+        door = Door(Starlette(), Collector(self.inbox, settings), KeyRing(db), lambda: datetime.now(UTC))
+        self.server = uvicorn.Server(uvicorn.Config(door, port=0, log_level="warning"))
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         while not self.server.started:

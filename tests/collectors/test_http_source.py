@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 
 from collectors.inbox import RefusedRow
 from collectors.metrics import CollectorMetrics
-from collectors.sources.http import routes
+from collectors.sources.http import Door
 from collectors.sources.openapi import openapi_paths
 from monitor.access import KeyRing
 from monitor.db import keys
@@ -37,15 +37,15 @@ from .conftest import MakeRig, Rig, prediction
 JSON = {"content-type": "application/json"}
 
 
-def app_of(rig: Rig) -> Starlette:
-    return Starlette(routes=routes(rig.collector, KeyRing(rig.db, refresh_seconds=0), lambda: rig.now))
+def app_of(rig: Rig) -> Door:
+    return Door(Starlette(), rig.collector, KeyRing(rig.db, refresh_seconds=0), lambda: rig.now)
 
 
 @dataclass
 class Client:
     """Calls the application itself, as somebody at `host`; an exception inside it fails the test."""
 
-    app: Starlette
+    app: Door
     host: str
 
     def post(self, path: str, **sent: Any) -> httpx.Response:

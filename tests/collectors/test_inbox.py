@@ -35,7 +35,7 @@ def delivery(now: datetime) -> Delivery:
 
 def with_key(delivery: Delivery, key: str, body: bytes = b"first") -> Delivery:
     return Delivery(
-        delivery.received_at, "test", delivery.kind, Answer(202, body), delivery.batches, delivery.refusals, key
+        delivery.received_at, "test", delivery.kind, Answer(202, body), delivery.batches, delivery.refusals, key=key
     )
 
 

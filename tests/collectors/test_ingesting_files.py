@@ -11,7 +11,7 @@ from pyarrow import parquet
 from collectors.collector import Request, random_ids
 from collectors.formats import WHOLE_BODY, Decoded, Log, find_format, sniff_format
 from collectors.formats.table_rows import CHUNK
-from collectors.metrics import CollectorMetrics
+from collectors.flush_totals import FlushMetrics
 from collectors.wire import WirePrediction
 from monitor.lake import Kind
 from monitor.records import Refusal
@@ -53,17 +53,18 @@ def test_bad_rows_of_a_file_go_to_quarantine(rig: Rig) -> None:
 
 class BreaksInTheMiddle:
     name = "breaks"
+    title = "Breaks"
     media_types = ("text/x-breaks",)
 
-    def sniff(self, head: bytes) -> bool:
+    def sniff(self, log: Log) -> bool:
         return False
 
-    def decode(self, body: bytes, kind: Kind) -> Iterator[Decoded]:
+    def decode(self, log: Log) -> Iterator[Decoded]:
         yield Decoded([WirePrediction(prediction_id="a")], [0])
-        yield Decoded(refusals=[Refusal(index=WHOLE_BODY, reason="torn", payload=body)])
+        yield Decoded(refusals=[Refusal(index=WHOLE_BODY, reason="torn", payload=log.body)])
 
-    def example(self) -> bytes:
-        return b""
+    def example(self) -> Log:
+        return Log(b"")
 
 
 def test_of_a_torn_file_the_readable_part_is_kept_and_the_rest_is_explained(rig: Rig) -> None:
@@ -86,9 +87,11 @@ def test_made_ids_are_many_and_different() -> None:
 
 def test_flushing_is_counted(rig: Rig) -> None:
     registry = CollectorRegistry()
-    rig.flusher.metrics = CollectorMetrics(registry)
+    registry.register(FlushMetrics(rig.inbox))
     rig.send([{"model": "m", "prediction_id": "a"}, {"model": "m", "prediction_id": "a"}])
     rig.flush()
+    rig.flush()  # nothing to do is nothing to count
+    assert registry.get_sample_value("kedge_flush_seconds_count") == 1
     assert registry.get_sample_value("kedge_flushed_total", {"kind": "predictions"}) == 1
     assert registry.get_sample_value("kedge_duplicates_total") == 1
     assert registry.get_sample_value("kedge_inbox_records") == 0

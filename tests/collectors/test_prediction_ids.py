@@ -6,12 +6,26 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collectors.inbox_file import micros, moment
 from collectors.prediction_ids import MEMORY, PredictionIds
 from monitor.errors import Unavailable
+
+Claim = tuple[str, int, datetime]
+
+
+def claim(ids: PredictionIds, claims: list[Claim], now: datetime) -> list[bool]:
+    times = np.array([micros(at) for _, _, at in claims], np.int64)
+    rows = np.array([row for _, row, _ in claims], np.int64)
+    return ids.claim("m", [each for each, _, _ in claims], rows, times, now).tolist()
+
+
+def known(ids: PredictionIds, model: str, names: list[str]) -> list[datetime]:
+    return [moment(int(at)) for at in ids.moments(model, names)]
 
 
 @pytest.fixture
@@ -23,24 +37,24 @@ def ids(tmp_path: Path) -> Iterator[PredictionIds]:
 
 def test_claiming_again_decides_the_same(ids: PredictionIds, now: datetime) -> None:
     claims = [("a", 1, now), ("a", 1, now), ("b", 1, now), ("a", 2, now), ("c", 2, now)]
-    assert ids.claim("m", claims[:3], now) == [True, False, True]
-    assert ids.claim("m", claims, now) == [True, False, True, False, True]
-    assert ids.claim("m", claims, now) == [True, False, True, False, True]
-    assert ids.claim("m", [], now) == []
+    assert claim(ids, claims[:3], now) == [True, False, True]
+    assert claim(ids, claims, now) == [True, False, True, False, True]
+    assert claim(ids, claims, now) == [True, False, True, False, True]
+    assert claim(ids, [], now) == []
 
 
 def test_event_times_are_those_of_the_first_owner(ids: PredictionIds, now: datetime) -> None:
-    ids.claim("m", [("a", 1, now), ("a", 2, now + timedelta(1))], now)
-    assert ids.moments("m", ["a", "unknown"]) == [now]
-    assert ids.moments("other", ["a"]) == []
+    claim(ids, [("a", 1, now), ("a", 2, now + timedelta(1))], now)
+    assert known(ids, "m", ["a", "unknown"]) == [now]
+    assert known(ids, "other", ["a"]) == []
 
 
 def test_old_ids_are_forgotten(ids: PredictionIds, now: datetime) -> None:
-    ids.claim("m", [("old", 1, now)], now)
-    ids.claim("m", [("new", 2, now)], now + timedelta(days=1))
+    claim(ids, [("old", 1, now)], now)
+    claim(ids, [("new", 2, now)], now + timedelta(days=1))
     ids.forget_old(now + MEMORY + timedelta(hours=1))
-    assert ids.moments("m", ["old"]) == []
-    assert ids.moments("m", ["new"]) == [now]
+    assert known(ids, "m", ["old"]) == []
+    assert known(ids, "m", ["new"]) == [now]
 
 
 @settings(max_examples=40, deadline=None)
@@ -55,11 +69,11 @@ def test_however_the_passes_are_cut_and_repeated_every_id_is_owned_exactly_once(
     done = 0
     while done < len(rows):
         through = data.draw(st.integers(done + 1, len(rows)))
-        pending = [claim for claim in claims if done < claim[1]]
+        pending = [each for each in claims if done < each[1]]
         abandoned = data.draw(st.integers(done, len(rows)))  # a pass that was killed after it had claimed
-        ids.claim("m", [claim for claim in pending if claim[1] <= abandoned], now)
-        now_pending = [claim for claim in pending if claim[1] <= through]
-        kept = ids.claim("m", now_pending, now)
+        claim(ids, [each for each in pending if each[1] <= abandoned], now)
+        now_pending = [each for each in pending if each[1] <= through]
+        kept = claim(ids, now_pending, now)
         owned += [each for (each, _, _), own in zip(now_pending, kept, strict=True) if own]
         done = through
     assert sorted(owned) == sorted({each for each, _, _ in claims})

@@ -16,8 +16,9 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner
 
+from monitor.app.files import flush_inbox
 from monitor.app.processes import free_port
-from monitor.app.stores import clock
+from monitor.app.stores import clock, open_stores
 from monitor.app.web import Web
 from monitor.cli.main import app
 from monitor.config import load_settings
@@ -97,9 +98,8 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     running = Web(load_settings())
     with running.db.session() as session:
         monkeypatch.setenv("KEDGE_API_KEY", create_key(session, "quickstart", Role.INGEST, clock()))
-    running.start()
     yield running
-    running.stop()
+    running.close()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -118,7 +118,7 @@ def test_the_page_works_from_its_first_block_to_its_last(web: Web) -> None:
         thread.join()
     assert served
     assert "validation" in reader.printed
-    web.stop()  # which empties the inbox into the lake
+    flush_inbox(open_stores(web.settings), web.inbox)
     check_what_was_stored(web)
 
 

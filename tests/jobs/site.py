@@ -42,7 +42,8 @@ class Site:
         """Take predictions in: register, append to the lake, count, touch their windows."""
         with self.stores.db.session() as session:
             model_id = catalog.ensure_model(session, self.model, now).id
-            catalog.add_features(session, model_id, learn(catalog.read_features(session, model_id), records), now)
+            known = catalog.read_features(session, model_id)
+            catalog.add_features(session, model_id, learn(known, [r.features for r in records]), now)
         self.append_only(records)
         moments = [record.event_time for record in records]
         with self.stores.db.session() as session:

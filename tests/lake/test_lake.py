@@ -32,7 +32,7 @@ def record(ident: str = "p", when: datetime = NOW, **features: Scalar) -> Predic
 
 def table(*records: PredictionRecord, known: dict[str, Feature] | None = None) -> pa.Table:
     known = known or {}
-    return predictions_table(records, {**known, **{feature.name: feature for feature in learn(known, records)}})
+    return predictions_table(records, {**known, **{feature.name: feature for feature in learn(known, [r.features for r in records])}})
 
 
 def rows(lake: Lake, model: str = "m", kind: Kind = Kind.PREDICTIONS) -> list[dict[str, Any]]:
@@ -222,7 +222,7 @@ def test_compaction_keeps_every_row_and_every_mark_while_appends_go_on(lake: Lak
 
 
 def test_values_of_another_type_are_kept_beside_the_column(lake: Lake) -> None:
-    known = {feature.name: feature for feature in learn({}, [record(age=1, plan="a", vip=True)])}
+    known = {feature.name: feature for feature in learn({}, [record(age=1, plan="a", vip=True).features])}
     odd = [
         record("a", age="forty", plan=3, vip="yes"),
         record("b", age=True, plan=True, vip=2),

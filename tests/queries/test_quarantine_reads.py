@@ -10,17 +10,22 @@ import pytest
 
 from monitor import queries
 from monitor.db.database import Database
+from monitor.db.pauses import replace_pauses
 from monitor.db.quarantine import RefusedRecord, add_refusals
 from monitor.errors import InvalidValue, NotFound
 
 
 def refuse(db: Database, now: datetime, *records: tuple[str | None, str, bytes]) -> None:
+    refuse_from(db, "http", now, *records)
+
+
+def refuse_from(db: Database, source: str, now: datetime, *records: tuple[str | None, str, bytes]) -> None:
     rows = [
-        RefusedRecord(at, now + timedelta(seconds=at), "http", model, "predictions", reason, payload)
+        RefusedRecord(at, now + timedelta(seconds=at), source, model, "predictions", reason, payload)
         for at, (model, reason, payload) in enumerate(records)
     ]
     with db.session() as session:
-        add_refusals(session, "collector", rows)
+        add_refusals(session, f"collector of {source}", rows)
 
 
 def test_records_come_newest_first_and_can_be_narrowed(db: Database, now: datetime) -> None:
@@ -39,6 +44,26 @@ def test_reasons_are_counted_most_frequent_first(db: Database, now: datetime) ->
     assert [c.reason for c in queries.quarantine_reasons(db, "a")] == ["x"]
     summary = queries.quarantine_summary(db)
     assert (summary.records, summary.top) == (3, counts[0])
+
+
+def test_reasons_that_differ_in_numbers_only_are_one_and_say_when_and_from_where(db: Database, now: datetime) -> None:
+    late = "event_time 2026-03-04T13:0{}:00+00:00 lies in the future"
+    refuse(db, now, ("a", late.format(1), b""), ("a", late.format(2), b""), ("a", "unknown key 'x'", b""))
+    refuse_from(db, "file:log", now, ("a", late.format(1), b""))
+    rows = queries.quarantine_reasons(db)
+    assert [(row.source, row.records) for row in rows] == [("http", 2), ("file:log", 1), ("http", 1)]
+    assert (rows[0].first, rows[0].latest) == (now, now + timedelta(seconds=1))
+    assert [row.records for row in queries.quarantine_reasons(db, reason="FUTURE", source="http")] == [2]
+    assert queries.quarantine_reasons(db, since=now + timedelta(days=1)) == []
+    assert len(queries.quarantine(db, reason="future")) == 3
+
+
+def test_paused_sources_are_told(db: Database, now: datetime) -> None:
+    assert queries.paused_sources(db, now) == []
+    pause = queries.PausedSource("http churn", now, "no id", 500, 3)
+    with db.session() as session:
+        replace_pauses(session, "c", [pause], now)
+    assert queries.paused_sources(db, now) == [pause]
 
 
 def test_an_empty_quarantine_is_empty(db: Database) -> None:

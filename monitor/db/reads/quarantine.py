@@ -1,4 +1,4 @@
-"""Refused records: the newest, one of them, and how many there are for each reason."""
+"""Refused records: the newest, one of them, and how many there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from monitor.db.models import QuarantineRow
-from monitor.db.quarantine import ReasonCount
+from monitor.db.quarantine import Selection
 
 
 class RefusalRow(NamedTuple):
@@ -24,13 +24,12 @@ class RefusalRow(NamedTuple):
     reason: str
     payload: bytes
     payload_bytes: int
+    log_format: str
 
 
-def newest_refusals(session: Session, model: str | None, limit: int, most_bytes: int) -> list[RefusalRow]:
-    statement = _refusals(most_bytes).order_by(QuarantineRow.id.desc()).limit(limit)
-    if model is not None:
-        statement = statement.where(QuarantineRow.model == model)
-    return [_row(row) for row in session.execute(statement)]
+def newest_refusals(session: Session, selection: Selection, limit: int, most_bytes: int) -> list[RefusalRow]:
+    statement = _refusals(most_bytes).where(*selection.conditions())
+    return [_row(row) for row in session.execute(statement.order_by(QuarantineRow.id.desc()).limit(limit))]
 
 
 def find_refusal(session: Session, refusal_id: int, most_bytes: int) -> RefusalRow | None:
@@ -38,27 +37,16 @@ def find_refusal(session: Session, refusal_id: int, most_bytes: int) -> RefusalR
     return _row(row) if row else None
 
 
-def count_reasons(session: Session, model: str | None, limit: int) -> list[ReasonCount]:
-    """The reasons, most frequent first."""
-    records = func.count().label("records")
-    columns = (QuarantineRow.model, QuarantineRow.kind, QuarantineRow.reason)
-    statement = select(*columns, records, func.max(QuarantineRow.received_at)).group_by(*columns)
-    if model is not None:
-        statement = statement.where(QuarantineRow.model == model)
-    found = session.execute(statement.order_by(records.desc(), QuarantineRow.reason, QuarantineRow.model).limit(limit))
-    return [ReasonCount(*row) for row in found]
-
-
 def count_refusals(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(QuarantineRow)) or 0
 
 
-def _refusals(most_bytes: int) -> Select[int, datetime, str, str | None, str, str, bytes, int]:
+def _refusals(most_bytes: int) -> Select[int, datetime, str, str | None, str, str, bytes, int, str]:
     # A record may be a megabyte: the database cuts it, so that a list never reads them whole.
     r = QuarantineRow
     cut = func.substr(r.payload, 1, most_bytes, type_=r.payload.type)
     size = func.length(r.payload)
-    return select(r.id, r.received_at, r.source, r.model, r.kind, r.reason, cut, size)
+    return select(r.id, r.received_at, r.source, r.model, r.kind, r.reason, cut, size, r.log_format)
 
 
 def _row(row: Sequence[object]) -> RefusalRow:

@@ -1,0 +1,28 @@
+"""The flusher process: empties the inbox into the lake, beside the collector, which is busy with requests."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from collectors.flusher import Flusher
+from collectors.inbox_reader import InboxReader
+from monitor.app.logs import set_up_logging
+from monitor.app.stores import clock, open_database
+from monitor.config import Settings
+from monitor.lake import Lake
+
+
+def run_flusher(settings: Settings) -> None:
+    """Write what waits to the lake until a signal; then empty the inbox and end."""
+    set_up_logging()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    db = open_database(settings)
+    inbox = InboxReader(settings.inbox_path)
+    try:
+        Flusher(inbox, Lake(settings.lake_root), db, settings.collector).run(stop, clock)
+    finally:
+        inbox.close()
+        db.close()
