@@ -1,118 +1,58 @@
-"""How much durability costs: batches over real HTTP, stored durably, against the same server decoding and dropping.
+"""How fast records are taken in durably, against the same server dropping them and against what a tutorial builds.
 
-    python -m benchmarks.ingest
+    python -m benchmarks.ingest [--minutes 5] [--rounds 5]
 
-Every request is a batch of 1,000 new records of 22 fields. `drop` decodes it into the same typed records and forgets
-them: the ceiling. `durable` is the collector: validated, packed, fsynced, then acknowledged. `flushing` is the
-collector with its flusher writing to the lake at the same time, in the same process. The modes take turns, so that a
-slow moment of the machine hits all of them; the median round counts. Client and server share the machine's cores.
+Records have 22 fields. The servers take turns, so that a slow moment of the machine hits all of them, and medians
+count. Load generator and servers share the machine's cores. The last line is JSON:
+
+durable_batch_ratio     records per second of batches of 1,000, durable, to the same decoded and dropped
+durable_single_ratio    requests per second of one record over 64 connections, durable, to dropped
+single_p99_ms           how long the slowest hundredth of those waited for their 202
+fastapi_postgres_ratio  durable batches to FastAPI, pydantic and a bulk insert into PostgreSQL
+sustained_ratio         the collector with its flusher writing the lake beside it, for minutes, to dropped
+backlog_s               age of the oldest record that waited when that run ended
+rss_mb                  most memory its processes held together
+freshness_p95_s         from sending a record until the model's count of predictions includes it, at 20,000 per second
+client_p50_us           what a prediction of 20 features costs the thread that logs it (see benchmarks.client)
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
-import itertools
 import json
-import socket
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from rich.console import Console
+from rich.progress import track
 
-from collectors.collector import Collector
-from collectors.flusher import Flusher
-from collectors.inbox import Inbox
-from collectors.sources.http import routes
-from collectors.wire import WirePrediction
-from monitor.access import KeyRing
-from monitor.config import CollectorSettings
-from monitor.db.database import Database
-from monitor.lake import Lake
+from benchmarks import client
+from benchmarks.ingest_load import RECORDS, requests
+from benchmarks.ingest_sustained import measure_freshness, measure_sustained
+from benchmarks.load import Outcome, drive
 
-RECORDS = 1000
-CONNECTIONS = 4
-ROUNDS = 3
-SECONDS = 2.0
-_MARK = b"########"
-MODES = ("drop", "durable", "flushing")
-
-
-def batch() -> bytes:
-    """One batch of predictions, 8 fields of the record and 14 features each; `_MARK` stands in their ids."""
-    start = datetime.now(UTC)
-    return msgspec.json.encode(
-        [
-            {
-                "model": "income",
-                "version": "3",
-                "prediction_id": f"{_MARK.decode()}-{i}",
-                "event_time": start - timedelta(milliseconds=i),
-                "features": {f"num_{k}": i * 0.37 + k for k in range(10)} | {f"cat_{k}": f"v{i % 7}" for k in range(4)},
-                "prediction": i % 2,
-                "score": i / RECORDS,
-                "latency_ms": 12.5,
-                "status_code": 200,
-            }
-            for i in range(RECORDS)
-        ]
-    )
-
-
-def serve(mode: str, folder: Path) -> None:
-    """The server process: says its port on standard output, then runs until its standard input is closed."""
-    stop = threading.Event()
-    flushing = threading.Thread(target=lambda: None)
-    if mode == "drop":
-        app_routes = [Route("/v1/predictions", _decode_and_drop, methods=["POST"])]
-    else:
-        settings = CollectorSettings()
-        db = Database(f"sqlite:///{folder / 'control.sqlite'}")
-        db.upgrade()
-        inbox = Inbox(folder / "inbox.sqlite", settings.inbox_max_bytes)
-        app_routes = routes(Collector(inbox, settings), KeyRing(db), lambda: datetime.now(UTC))
-        if mode == "flushing":
-            flusher = Flusher(inbox, Lake(str(folder / "lake")), db, settings)
-            flushing = threading.Thread(target=flusher.run, args=(stop, lambda: datetime.now(UTC)))
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=app_routes), log_level="warning", access_log=False))
-    print(listener.getsockname()[1], flush=True)
-    flushing.start()
-
-    def wait_for_the_end() -> None:
-        sys.stdin.read()
-        server.should_exit = True
-
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
-    server.run(sockets=[listener])
-    stop.set()
-    flushing.join()
-
-
-_DECODER = msgspec.json.Decoder(list[WirePrediction])
-
-
-async def _decode_and_drop(request: Request) -> Response:
-    records = _DECODER.decode(await request.body())
-    return Response(msgspec.json.encode({"accepted": len(records)}), 202, media_type="application/json")
+ROUNDS = 5
+SECONDS = 3.0
+BATCH_CONNECTIONS = 4
+SINGLE_CONNECTIONS = 64
+_MODES = {
+    "drop": ("starlette", "msgspec", "uvicorn"),
+    "durable": ("kedge",),
+    "postgres": ("fastapi", "pydantic", "sqlalchemy", "psycopg"),
+}
 
 
 @contextmanager
 def server(mode: str, folder: Path) -> Iterator[int]:
-    command = [sys.executable, "-m", "benchmarks.ingest", "--serve", mode, "--folder", str(folder)]
+    """One of the servers of `ingest_server`, in a process of its own; gives its port."""
+    command = [sys.executable, "-m", "benchmarks.ingest_server", mode, str(folder)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -123,65 +63,69 @@ def server(mode: str, folder: Path) -> Iterator[int]:
         process.wait()
 
 
-def send(port: int, template: bytes, seconds: float) -> float:
-    """Send batches over several connections for a while; records per second that were acknowledged."""
-    accepted = [0] * CONNECTIONS
-    numbers = itertools.count(time.time_ns() % 10**7)
-    end = time.perf_counter() + seconds
-
-    def sender(number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        while time.perf_counter() < end:
-            body = template.replace(_MARK, b"%08d" % next(numbers))
-            connection.request("POST", "/v1/predictions", body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            accepted[number] += json.loads(answer.read())["accepted"]
-        connection.close()
-
-    started = time.perf_counter()
-    senders = [threading.Thread(target=sender, args=(number,)) for number in range(CONNECTIONS)]
-    for thread in senders:
-        thread.start()
-    for thread in senders:
-        thread.join()
-    return sum(accepted) / (time.perf_counter() - started)
+def measure(mode: str, records: int, connections: int, seconds: float) -> Outcome:
+    """One round of one server, after a short one that is not counted."""
+    with tempfile.TemporaryDirectory(prefix="kedge-bench-") as folder, server(mode, Path(folder)) as port:
+        make = requests(port, records)
+        drive(port, make, connections=connections, seconds=0.3)
+        return drive(port, make, connections=connections, seconds=seconds)
 
 
-def bench(seconds: float = SECONDS, rounds: int = ROUNDS) -> dict[str, object]:
-    """Measure all modes in turns; prints a table and returns the numbers."""
-    template = batch()
-    rates: dict[str, list[float]] = {mode: [] for mode in MODES}
-    for _ in range(rounds):
-        for mode in MODES:
-            with tempfile.TemporaryDirectory(prefix="kedge-bench-") as folder, server(mode, Path(folder)) as port:
-                send(port, template, 0.3)
-                rates[mode].append(send(port, template, seconds))
-    medians = {mode: statistics.median(rates[mode]) for mode in MODES}
-    print(f"{'mode':<10} {'records/s':>12} {'of drop':>8}   rounds")
-    for mode, rate in medians.items():
-        each = ", ".join(f"{value:,.0f}" for value in rates[mode])
-        print(f"{mode:<10} {rate:>12,.0f} {rate / medians['drop']:>8.2f}   {each}")
+def bench(rounds: int = ROUNDS, seconds: float = SECONDS, minutes: float = 5.0) -> dict[str, object]:
+    """Measure everything; prints a table and returns the figures."""
+    batches: dict[str, list[Outcome]] = {mode: [] for mode in _MODES}
+    singles: dict[str, list[Outcome]] = {mode: [] for mode in ("drop", "durable")}
+    for _ in track(range(rounds), "batches and single records", console=Console(stderr=True), transient=True):
+        for mode in _MODES:
+            batches[mode].append(measure(mode, RECORDS, BATCH_CONNECTIONS, seconds))
+        for mode in singles:
+            singles[mode].append(measure(mode, 1, SINGLE_CONNECTIONS, seconds))
+    rates = {mode: RECORDS * _median(outcomes) for mode, outcomes in batches.items()}
+    single_rates = {mode: _median(outcomes) for mode, outcomes in singles.items()}
+    _print(rates, single_rates, rounds)
+    sustained = measure_sustained(0.36 * rates["drop"], 60 * minutes)
+    freshness = measure_freshness(20_000, 60.0)
     return {
         "bench": "ingest",
-        "records_per_batch": RECORDS,
-        "fields": 22,
-        "bytes_per_batch": len(template),
-        **{f"{mode}_records_per_second": round(rate) for mode, rate in medians.items()},
-        "ratio": round(medians["durable"] / medians["drop"], 3),
-        "ratio_flushing": round(medians["flushing"] / medians["drop"], 3),
+        "cores": os.cpu_count(),
+        "rounds": rounds,
+        "durable_batch_ratio": round(rates["durable"] / rates["drop"], 3),
+        "durable_single_ratio": round(single_rates["durable"] / single_rates["drop"], 3),
+        "single_p99_ms": round(statistics.median(each.latency_ms(0.99) for each in singles["durable"]), 1),
+        "sustained_ratio": round(sustained.per_second / rates["drop"], 3),
+        "sustained_seconds": round(60 * minutes),
+        "fastapi_postgres_ratio": round(rates["durable"] / rates["postgres"], 1),
+        "backlog_s": round(sustained.backlog_seconds, 1),
+        "rss_mb": round(sustained.most_megabytes),
+        "rss_mb_by_minute": [round(each) for each in sustained.megabytes_by_minute],
+        "freshness_p95_s": round(freshness, 2),
+        "client_p50_us": client.bench()["client_p50_us"],
+        "batch_records_per_second": {mode: round(rate) for mode, rate in rates.items()},
+        "single_requests_per_second": {mode: round(rate) for mode, rate in single_rates.items()},
     }
+
+
+def _median(outcomes: list[Outcome]) -> float:
+    return statistics.median(outcome.per_second for outcome in outcomes)
+
+
+def _print(rates: dict[str, float], single_rates: dict[str, float], rounds: int) -> None:
+    print(f"{os.cpu_count()} cores, medians of {rounds} rounds; every record has 22 fields")
+    print(f"{'server':<10} {'batches: records/s':>20} {'of drop':>8} {'single: requests/s':>20} {'of drop':>8}   versions")
+    for mode, packages in _MODES.items():
+        single = single_rates.get(mode)
+        of_single = f"{single:>20,.0f} {single / single_rates['drop']:>8.2f}" if single else f"{'':>20} {'':>8}"
+        versions = ", ".join(f"{name} {version(name)}" for name in packages)
+        print(f"{mode:<10} {rates[mode]:>20,.0f} {rates[mode] / rates['drop']:>8.2f} {of_single}   {versions}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--serve", choices=MODES, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of one round")
+    parser.add_argument("--minutes", type=float, default=5.0, help="length of the sustained run")
     arguments = parser.parse_args()
-    if arguments.serve:
-        serve(arguments.serve, arguments.folder)
-    else:
-        print(json.dumps(bench(arguments.seconds)))
+    print(json.dumps(bench(arguments.rounds, arguments.seconds, arguments.minutes)))
 
 
 if __name__ == "__main__":

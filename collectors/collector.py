@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,8 +34,7 @@ _OTHER_BODY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One body and what is known about it. `model` and `version` hold for records that name none.
 
     `headers`, `path` and `memory` are handed to the format (see Log). `checkpoint` is (name of a source, how far it has
@@ -49,14 +47,13 @@ class Request:
     model: str | None = None
     version: str | None = None
     key: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     path: str = ""
-    memory: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, Any] = {}
     checkpoint: tuple[str, bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """What a request came to: counts of records as they were sent, and the delivery that makes it durable."""
 
     accepted: int
@@ -105,7 +102,9 @@ class Collector:
 
     def ingest(self, body: bytes, request: Request, log_format: LogFormat) -> Iterator[Taken]:
         """Take a body of any length stretch by stretch, and store each before the next is read (`kedge ingest`)."""
-        terms = replace(self._terms(request, self.settings.max_record_bytes), model_is_named="with --model")
+        terms = msgspec.structs.replace(
+            self._terms(request, self.settings.max_record_bytes), model_is_named="with --model"
+        )
         for decoded in log_format.decode(self._log(body, request)):
             broken = _whole_body(decoded)
             taken = (

@@ -1,11 +1,15 @@
-"""What passes through the inbox: a delivery on its way in, the receipt for it, and the rows that wait in between."""
+"""What passes through the inbox: a delivery on its way in, the receipt for it, and the rows that wait in between.
+
+These are made for every request; a msgspec struct is made several times as fast as a frozen dataclass.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+
+import msgspec
 
 from collectors.quarantine import MAX_PAYLOAD
 from collectors.wire import DeclaredFeatures, Half
@@ -13,8 +17,7 @@ from monitor.lake import Kind
 from monitor.records import Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a request was told: an HTTP status and a JSON body."""
 
     status: int
@@ -29,8 +32,7 @@ class Encoding(IntEnum):
     LINES = 2  # newline-delimited JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Accepted records of one model and kind."""
 
     kind: Kind
@@ -40,8 +42,7 @@ class Batch:
     encoding: Encoding = Encoding.MSGPACK
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """Everything one request leaves behind, committed as one.
 
     `key` is its idempotency key and `digest` that of what was sent. `conflict` is left behind instead when the key came
@@ -76,11 +77,11 @@ class Delivery:
     @property
     def size(self) -> int:
         refused = sum(min(len(refusal.payload), MAX_PAYLOAD) for refusal in self.refusals)
-        return refused + sum(len(batch.payload) for batch in self.batches)
+        halves = sum(len(msgspec.msgpack.encode(half)) for half in self.halves)
+        return refused + halves + sum(len(batch.payload) for batch in self.batches)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """That a delivery is durable.
 
     `repeated`: its key was known, so the first answer stands and nothing was stored. `conflict`: its key was known from
@@ -92,8 +93,7 @@ class Receipt:
     conflict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class InboxRow:
+class InboxRow(msgspec.Struct, frozen=True):
     """One batch as it waits in the inbox."""
 
     id: int
@@ -104,8 +104,7 @@ class InboxRow:
     encoding: Encoding = Encoding.MSGPACK
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedRow:
+class RefusedRow(msgspec.Struct, frozen=True):
     """One refused record as it waits to be moved to the control database."""
 
     id: int

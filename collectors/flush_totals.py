@@ -58,7 +58,5 @@ class FlushMetrics(Collector):
         yield SummaryMetricFamily(
             "kedge_flush_seconds", "Duration of flush passes that wrote something.", totals.passes, totals.seconds
         )
-        yield GaugeMetricFamily(
-            "kedge_inbox_records", "Records that wait in the inbox.", self._inbox.records_waiting()
-        )
+        yield GaugeMetricFamily("kedge_inbox_records", "Records that wait in the inbox.", self._inbox.records_waiting())
         yield GaugeMetricFamily("kedge_inbox_bytes", "Bytes of the inbox in use.", self._inbox.bytes_in_use())

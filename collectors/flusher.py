@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from collectors.declarations import move_declared
 from collectors.flush_totals import FlushTotals, keep_totals, read_totals
 from collectors.hand_over import HandedOver, HandOver
 from collectors.inbox_reader import InboxReader
+from collectors.joiner import Joiner
 from collectors.prediction_ids import PredictionIds
 from monitor.config import CollectorSettings
 from monitor.db import quarantine
@@ -63,6 +65,7 @@ class Flusher:
         self.lake = lake
         self.db = db
         self.settings = settings
+        self._joiner = Joiner(inbox.writing, settings)
         self._steps = hand_over
         self._held: tuple[PredictionIds, HandOver] | None = None
         self._cleaned: datetime | None = None
@@ -72,6 +75,12 @@ class Flusher:
         started = time.perf_counter()
         ids, hand_over = self._hold()
         report = FlushReport()
+        try:
+            move_declared(self.inbox.writing, self.db, self.settings, now)
+            report.more = self._joiner.run(now).more
+        except Exception as error:
+            log.exception("joining requests and responses failed; it will be tried again")
+            report.failures.append(f"join buffer: {error}")
         for model, kind in self.inbox.waiting():
             step = hand_over.predictions if kind is Kind.PREDICTIONS else hand_over.labels
             try:

@@ -95,11 +95,14 @@ def _usable(model: str) -> str | None:
 
 def _are_flat(features: Sequence[msgspec.Raw], body_bytes: int, terms: Terms) -> bool:
     """Whether each is an object of scalars, and none has too many or too long ones."""
+    most = min(terms.limits.max_features * _LEAST_FEATURE, terms.limits.max_record_bytes // 2)
+    if len(features) == 1:
+        raw = bytes(features[0])
+        return raw[:1] == b"{" and raw.count(b"{") == 1 and b"[" not in raw and len(raw) <= most
     raws = list(map(bytes, features))
     joined = b"".join(raws)
     if joined.count(b"{") != len(raws) or b"[" in joined or {raw[0] for raw in raws} != _BRACE:
         return False
-    most = min(terms.limits.max_features * _LEAST_FEATURE, terms.limits.max_record_bytes // 2)
     return body_bytes <= most or max(map(len, raws)) <= most
 
 
@@ -110,9 +113,9 @@ def _are_plain(records: Sequence[Any], terms: Terms) -> bool:
         moment = record.event_time
         if record.label is not None or record.label_time is not None or _is_long(record, terms):
             return False
-        return moment is None or (
-            type(moment) is datetime and moment.tzinfo is not None and EARLIEST <= moment <= terms.latest
-        )
+        if type(moment) is not datetime or moment.tzinfo is None:
+            return moment is None
+        return moment >= EARLIEST and (moment <= terms.now or moment <= terms.latest)
     if {record.label for record in records} != {None} or {record.label_time for record in records} != {None}:
         return False
     moments = [record.event_time for record in records]

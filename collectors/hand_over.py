@@ -216,7 +216,10 @@ class HandOver:
 def versions_seen(records: Sequence[WirePrediction], event_times: Moments) -> list[VersionSeen]:
     """How many predictions each version made, and in which span of event time."""
     names = [record.version or "" for record in records]
-    by_version = {name: np.array([each == name for each in names]) for name in sorted(set(names))}
+    if len(set(names)) == 1:
+        by_version = {names[0]: np.ones(len(names), np.bool_)}
+    else:
+        by_version = {name: np.array([each == name for each in names]) for name in sorted(set(names))}
     return [
         VersionSeen(name, moment(int(times.min())), moment(int(times.max())), len(times))
         for name, times in ((name, event_times[made]) for name, made in by_version.items())

@@ -12,7 +12,7 @@ from pathlib import Path
 from monitor.windows import EPOCH
 
 _MICROSECOND = timedelta(microseconds=1)
-_PAGE_BYTES = 16384  # payloads are large; a delete walks their pages, so few and big ones are better
+_PAGE_BYTES = 32768  # payloads are large; a delete walks their pages, so few and big ones are better
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS inbox (

@@ -5,7 +5,7 @@ Rows are merged one to one. A response of one failed row is the error of the who
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -73,6 +73,24 @@ def alone(half: Half) -> list[WirePrediction]:
     ]
 
 
+def join_all(halves: Iterable[Half]) -> tuple[list[WirePrediction], list[str]]:
+    """The predictions of halves that are all there is, such as those of a file; and why some calls gave none.
+
+    Halves of one key belong together when they name the same model or one names none; one that comes twice counts once.
+    """
+    calls: dict[str, list[Half]] = {}
+    for half in {(half.key, half.model, half.side): half for half in halves}.values():
+        calls.setdefault(half.key, []).append(half)
+    records: list[WirePrediction] = []
+    reasons = []
+    for call in (call for of_key in calls.values() for call in _calls(of_key)):
+        try:
+            records += join(*call) if len(call) == 2 else alone(*call)
+        except NotJoinable as error:
+            reasons.append(str(error))
+    return records, reasons
+
+
 def record_id(request_id: str, place: int) -> str:
     """The prediction id of one row of a call.
 
@@ -80,6 +98,18 @@ def record_id(request_id: str, place: int) -> str:
     ('r', 'r/2')
     """
     return f"{request_id}/{place}" if place > 0 else request_id
+
+
+def _calls(halves: Sequence[Half]) -> Iterator[list[Half]]:
+    """The halves of one key, request and response together where there are both."""
+    requests = [half for half in halves if half.side is Side.REQUEST]
+    responses = [half for half in halves if half.side is Side.RESPONSE]
+    for request in requests:
+        fitting = [half for half in responses if half.model == request.model or not (half.model and request.model)]
+        response = max(fitting, key=lambda half: half.model == request.model, default=None)
+        responses = [half for half in responses if half is not response]
+        yield [request] if response is None else [request, response]
+    yield from ([response] for response in responses)
 
 
 def _matched(

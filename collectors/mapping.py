@@ -14,14 +14,16 @@ from typing import Any
 from collectors.formats.reading import read_record, shown
 from collectors.units import as_milliseconds, as_moment, as_number
 from collectors.wire import WireLabel, WirePrediction, WireRecord
-from monitor.config import MAPPED_FIELDS, MappingSettings
 from monitor.lake import Kind
 from monitor.log_paths import Step, parse_path
+from monitor.mapping_settings import MAPPED_FIELDS, MappingSettings
 
 _TIMES = ("event_time", "label_time")
 _TEXT = ("model", "version", "prediction_id", "entity_id", "error")
 _LABEL_FIELDS = {"model", "prediction_id", "label", "label_time"}
 _OF_EVERY_RECORD = ("features", "tags", "model", "version", "event_time", "sampling_fraction")
+_OF_A_CALL = ("prediction", "score", "scores", "error")
+_TELLING = ("prediction", "score", "scores", "label", "error", "status_code", "latency_ms")
 _ABSENT = object()
 _SCALAR = str | bool | int | float | None
 
@@ -40,6 +42,7 @@ class Mapper:
         self.places = {name: (text, parse_path(text)) for name, text in named.items() if name not in mapping.constants}
         self.features = {name: (text, parse_path(text)) for name, text in mapping.features.items()}
         self.features_at = (mapping.features_at, parse_path(mapping.features_at)) if mapping.features_at else None
+        self.fields_inside = self._fields_inside()
         self.where = {(text, parse_path(text)): wanted for text, wanted in mapping.where.items()}
         self.wire = WireLabel if kind is Kind.LABELS or _only_labels(mapping) else WirePrediction
         self._drop_shadowed_defaults()
@@ -50,6 +53,14 @@ class Mapper:
         for name in [name for name, (text, _) in self.places.items() if name not in self.mapping.fields]:
             if name in said:
                 del self.places[name]
+
+    def _fields_inside(self) -> set[Step]:
+        """Keys of the object of features that are fields: an id beside the features is none of them."""
+        if self.features_at is None:
+            return set()
+        *above, count = *self.features_at[1], len(self.features_at[1])
+        paths = [path for name, (_, path) in self.places.items() if not name.startswith("tags.")]
+        return {path[count] for path in paths if len(path) == count + 1 and list(path[:count]) == above}
 
     def read(self, record: Any) -> WireRecord | str | None:
         """The record, the reason why it is none, or None where `where` leaves it out."""
@@ -68,8 +79,8 @@ class Mapper:
         return self._checked(fields)
 
     def knows(self, record: Mapping[str, Any]) -> bool:
-        """Whether anything is where the mapping says: among other things, what else is logged there."""
-        said = [self.places[name] for name in self.mapping.fields if name in self.places] + [*self.features.values()]
+        """Whether an outcome or a feature is where the mapping says; logs and traces hold much else."""
+        said = [self.places[name] for name in self.mapping.fields if name in _TELLING] + [*self.features.values()]
         said += [self.features_at] if self.features_at else []
         return not said or any(find(record, *place) is not _ABSENT for place in said)
 
@@ -84,9 +95,8 @@ class Mapper:
         return places
 
     def _checked(self, fields: dict[str, Any]) -> WireRecord | str:
-        if "label" in fields and "label_time" not in fields and not fields.keys() & {"prediction", "score", "error"}:
-            if not fields.get("features") and "event_time" in fields:
-                fields["label_time"] = fields.pop("event_time")  # the time of a label's own record
+        if not fields.get("features") and not fields.keys() & {"label_time", *_OF_A_CALL} and "label" in fields:
+            fields["label_time"] = fields.pop("event_time", None)  # the time of a label's own record
         read = read_record(fields, self.wire)
         if isinstance(read, str):
             name = read.partition(":")[0].partition(" ")[0]
@@ -131,7 +141,7 @@ class Mapper:
             fields[name] = _as_text(value) if name in _TEXT else _only(value)
 
     def _classes(self, fields: dict[str, Any]) -> None:
-        """The positive class's probability is the score; the likeliest class is the prediction, if there is no other."""
+        """The positive class's probability is the score; the likeliest class the prediction, if there is no other."""
         scores = fields.get("scores")
         if not scores:
             return
@@ -144,7 +154,7 @@ class Mapper:
         if self.features_at:
             found = find(record, *self.features_at)
             if isinstance(found, Sequence | Mapping) and not isinstance(found, str):
-                features = flat(found, self.mapping.columns)
+                features = flat(_without(found, self.fields_inside), self.mapping.columns)
             elif found is not _ABSENT and found is not None:
                 raise ValueError(f"features are no object or array (at {self.features_at[0]}): {shown(found)}")
         elif not self.features and isinstance(record.get("features"), Mapping):
@@ -169,11 +179,11 @@ def find(record: Any, text: str, path: Sequence[Step]) -> Any:
                 record = json.loads(record)
             except (ValueError, RecursionError):
                 return _ABSENT
-        of_its_kind = Mapping if isinstance(step, str) else list | tuple
-        if not isinstance(record, of_its_kind):
-            return _ABSENT
         try:
-            record = record[step]
+            if isinstance(step, str):
+                record = record[step] if isinstance(record, Mapping) else _ABSENT
+            else:
+                record = record[step] if isinstance(record, list | tuple) else _ABSENT
         except (KeyError, IndexError):
             return _ABSENT
     return record
@@ -199,6 +209,12 @@ def flat(found: Any, columns: Sequence[str] = (), prefix: str = "") -> dict[str,
         else:
             flattened[name] = value
     return flattened
+
+
+def _without(found: Any, keys: set[Step]) -> Any:
+    if not isinstance(found, Mapping) or not keys:
+        return found
+    return {key: value for key, value in found.items() if key not in keys}
 
 
 def class_scores(value: Any, mapping: MappingSettings) -> dict[str, float]:

@@ -3,7 +3,7 @@
 A source is whoever names it: a key, a model and a format for what is pushed, a name for what is pulled. It is paused
 when many of its records in a row were refused, none was accepted, and that for a while; then one request is let
 through now and again, and the first accepted record ends the pause. Pure: the time is passed in, what to say is
-handed back, and one object belongs to one thread (or event loop).
+handed back, and one object belongs to one thread (or event loop), but for `all`.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class Pauses:
         self._probe = timedelta(seconds=settings.pause_probe_seconds)
         self._most = most_sources
         self._streaks: OrderedDict[Hashable, _Streak] = OrderedDict()
+        self._paused: dict[Hashable, _Streak] = {}
         self.version = 0
         """Goes up whenever a pause begins or ends, for those who show them."""
 
@@ -85,7 +86,7 @@ class Pauses:
         """What became of one request: counts of records, and the reason of a refusal. Returns what is to be said."""
         if accepted:
             ended = self._streaks.pop(source, None)
-            return self._changed(False, source, ended) if ended and ended.since else None
+            return self._changed(False, source, ended) if ended and self._paused.pop(source, None) else None
         if not refused:
             return None
         streak = self._streaks.get(source)
@@ -98,17 +99,17 @@ class Pauses:
         if streak.since is not None or streak.refused < self._after_records or now - streak.began < self._after:
             return None
         streak.since, streak.next_try = now, now + self._probe
+        self._paused[source] = streak
         return self._changed(True, source, streak)
 
     def of(self, source: Hashable) -> Pause | None:
         """The pause of this source, if it is paused."""
-        streak = self._streaks.get(source)
-        return _pause(source, streak) if streak and streak.since else None
+        streak = self._paused.get(source)
+        return _pause(source, streak) if streak else None
 
     def all(self) -> list[Pause]:
-        """Every pause, the one that began first at the beginning."""
-        pauses = [_pause(source, streak) for source, streak in self._streaks.items() if streak.since]
-        return sorted(pauses, key=lambda pause: pause.since)
+        """Every pause, the one that began first at the beginning; from any thread."""
+        return sorted([_pause(*each) for each in list(self._paused.items())], key=lambda pause: pause.since)
 
     def _changed(self, paused: bool, source: Hashable, streak: _Streak) -> Change:
         self.version += 1
@@ -117,9 +118,9 @@ class Pauses:
     def _make_room(self) -> None:
         if len(self._streaks) < self._most:
             return
-        oldest = next((source for source, each in self._streaks.items() if not each.since), next(iter(self._streaks)))
-        if self._streaks.pop(oldest).since:
-            self.version += 1
+        oldest = next((source for source in self._streaks if source not in self._paused), next(iter(self._streaks)))
+        del self._streaks[oldest]
+        self.version += self._paused.pop(oldest, None) is not None
 
 
 def _pause(source: Hashable, streak: _Streak) -> Pause:

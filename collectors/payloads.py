@@ -7,7 +7,7 @@ every record is usual. Should a record of such a body turn out unusable after al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, cast
 
@@ -86,8 +86,11 @@ def unpack_predictions(row: InboxRow, collector_id: str = "") -> tuple[list[Wire
         for place, record in enumerate(records):
             record.prediction_id = record.prediction_id or f"{collector_id[:16]}-{row.id}-{place}"
     for record in records:
-        record.event_time = _time(record.event_time, row.received_at)
-        record.version = record.version or DEFAULT_VERSION
+        moment = record.event_time
+        if type(moment) is not datetime or moment.tzinfo is not UTC:
+            record.event_time = _time(moment, row.received_at)
+        if record.version is None:
+            record.version = DEFAULT_VERSION
     return records, refusals
 
 

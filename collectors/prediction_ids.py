@@ -154,12 +154,7 @@ class PredictionIds:
 
 def digests(model: str, prediction_ids: Sequence[str]) -> tuple[Unsigned, Unsigned]:
     """128 bits of model and prediction id, as upper and lower halves."""
-    prefix = blake2b(f"{model}\x00".encode(), digest_size=16)
-
-    def digest(prediction_id: str) -> bytes:
-        hashed = prefix.copy()
-        hashed.update(prediction_id.encode())
-        return hashed.digest()
-
-    halves = np.frombuffer(b"".join(map(digest, prediction_ids)), np.uint64).reshape(-1, 2)
+    owner = blake2b(model.encode(), digest_size=16).digest()
+    digests = [blake2b(each.encode(), digest_size=16, person=owner).digest() for each in prediction_ids]
+    halves = np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
     return np.ascontiguousarray(halves[:, 0]), np.ascontiguousarray(halves[:, 1])

@@ -6,13 +6,16 @@ buffer, lake, quarantine, answers kept for a repeat) is made of what this leaves
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from collectors.formats.registry import WHOLE_BODY, Decoded
 from collectors.privacy_rules import Action, Hasher, Rules
 from collectors.private_payloads import clean_payload
 from collectors.wire import DeclaredFeatures, WireLabel, WirePrediction
 from monitor.config import CollectorSettings, MappingSettings, resolve_secret
+from monitor.errors import InvalidValue
 from monitor.log_paths import parse_path
-from monitor.records import Refusal
+from monitor.records import Refusal, check_model_name
 from monitor.schemas import FeatureKind
 
 _EVERY = "*"
@@ -73,7 +76,11 @@ class Privacy:
         return Refusal(index=refusal.index, reason=reason, model=refusal.model, payload=payload)
 
     def _rules(self, model: str | None) -> Rules | None:
-        return self._all if model is None else self._of_model.get(model, self._every)
+        """A name that no model can have may be a slip, so all rules hold for what is under it."""
+        if model is None:
+            return self._all
+        rules = self._of_model.get(model)
+        return rules or (self._every if _is_model_name(model) else self._all)
 
     def _clean_record(self, record: WirePrediction | WireLabel, model: str | None) -> None:
         rules = self._rules(model)
@@ -96,6 +103,14 @@ class Privacy:
             if actions[name] is not Action.DROP
         }
         return DeclaredFeatures(model=declared.model, kinds=kinds)
+
+
+@lru_cache(10_000)
+def _is_model_name(name: str) -> bool:
+    try:
+        return bool(check_model_name(name))
+    except InvalidValue:
+        return False
 
 
 def _places(mapping: MappingSettings | None) -> dict[str, str]:

@@ -127,20 +127,23 @@ class Rules:
                 record.label = self.text(record.label)
 
     def _clean_named(self, values: dict[str, Any]) -> list[Any]:
+        """Clean features or tags in place; returns the values that were taken out."""
         removed = []
+        hashed: tuple[str, ...] = ()
         if self.has_names:
             names = tuple(values)
             plan = self._plans.get(names) or self._plan(names)
+            hashed = plan.hash
             for name in plan.drop:
                 removed.append(values.pop(name))
-            for name in plan.hash:
+            for name in hashed:
                 value = values[name]
                 if value is not None and value == value:  # a missing value stays missing
                     removed.append(value)
                     values[name] = self.hashed(value)
         if self.kinds:
             for name, value in values.items():
-                if type(value) is str:
+                if type(value) is str and name not in hashed:
                     values[name] = self.text(value)
         return removed
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from collectors.formats.reading import shown
 from collectors.privacy import Privacy
@@ -17,8 +18,7 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _MILLISECONDS = 2.6e11  # as seconds, this is beyond the year 9999
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """What records of one request are measured against, and what fills their gaps.
 
     `model_is_named` ends the advice to a sender whose record names no model: where else to name it. `privacy` takes

@@ -40,7 +40,7 @@ def as_moment(value: Any, mapping: MappingSettings = NO_MAPPING, name: str = "ev
     >>> as_moment("2026-03-04 10:00:00,250").isoformat(), as_moment("1700000000.5").isoformat()
     ('2026-03-04T10:00:00.250000+00:00', '2023-11-14T22:13:20.500000+00:00')
     """
-    if isinstance(value, str) and len(text := value.strip()) >= _SHORTEST_NUMBER:
-        if text.isascii() and text.lstrip("-").replace(".", "", 1).isdigit():
-            value = float(text)
+    text = value.strip() if isinstance(value, str) and value.isascii() else ""
+    if len(text) >= _SHORTEST_NUMBER and text.lstrip("-").replace(".", "", 1).isdigit():
+        value = float(text)
     return read_time(value, mapping, name)

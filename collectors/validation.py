@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import msgspec
-
 from collectors.formats.reading import shown
 from collectors.formats.registry import Decoded
 from collectors.half_validation import usable_declared, validate_halves

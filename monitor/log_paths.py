@@ -28,7 +28,7 @@ def parse_path(text: str) -> tuple[Step, ...]:
         place = found.end()
     if place < len(rest) or not text.strip() or text.strip().startswith("."):
         raise InvalidValue(
-            f"path {text!r} is not readable at {rest[place : place + 20]!r}; accepted: keys with dots between them, [0] "
-            "for an item of an array, quotes around a key that has a dot, as in out.proba[1]"
+            f"path {text!r} is not readable at {rest[place : place + 20]!r}; accepted: keys with dots between them, "
+            "[0] for an item of an array, quotes around a key that has a dot, as in out.proba[1]"
         )
     return tuple(steps)

@@ -10,6 +10,25 @@ from monitor.profiles import ServiceProfile
 QUANTILES = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
 
 
+def with_counters(logged: ServiceProfile, counted: ServiceProfile) -> ServiceProfile:
+    """What a window's log says, completed by what the server's own counters say: never the same call twice.
+
+    Without a log the counters are all there is. A log without latencies gets those that were counted; one without a
+    failed call (many servers log successes only) gets the calls that were counted as failed.
+    """
+    if not logged.rows:
+        return counted
+    latency = logged.latency if logged.latency.n else counted.latency
+    failed = 0 if logged.errors else counted.errors
+    return ServiceProfile(
+        logged.rows + failed,
+        logged.weight + failed,
+        logged.client_errors or (counted.client_errors if failed else 0),
+        logged.server_errors or (counted.server_errors if failed else 0),
+        latency,
+    )
+
+
 def service_points(service: ServiceProfile, size: timedelta) -> list[Point]:
     """`predictions` (count, re-weighted by sampling), `throughput` (per second), `error_rate`, and latency in ms."""
     points = [

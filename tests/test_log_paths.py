@@ -31,7 +31,7 @@ def test_a_path_is_read_step_by_step(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", ".a", "a.", "a..b", "a[", "a[x]", "a]", "a['x"])
 def test_what_is_no_path_is_refused_with_the_place(text: str) -> None:
-    with pytest.raises(InvalidValue, match="is not readable at .*accepted: keys with dots between them"):
+    with pytest.raises(InvalidValue, match=r"is not readable at .*accepted: keys with dots between them"):
         parse_path(text)
 
 

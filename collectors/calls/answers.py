@@ -35,6 +35,7 @@ SCORES = (
 """Keys that hold probabilities: a map or list per class, or the one of the positive class."""
 
 _PREFIX = re.compile(r"(?:p|pr|prob|proba|probability|score)_(?=.)")
+_ABSENT = object()
 _POSITIVE = ("1", "true", "yes")
 
 
@@ -65,9 +66,13 @@ def are_probabilities(values: Any) -> bool:
 
 def _mapped(sent: Any, mapping: MappingSettings) -> Output:
     at = mapping.fields
-    prediction = look_up(sent, at["prediction"]) if "prediction" in at else None
-    scores = look_up(sent, at["scores"]) if "scores" in at else None
-    score = look_up(sent, at["score"]) if "score" in at else None
+    found = {name: look_up(sent, at[name], _ABSENT) for name in ("prediction", "score", "scores") if name in at}
+    if all(value is _ABSENT for value in found.values()):
+        places = ", ".join(f"{name} at {at[name]}" for name in found)
+        raise BodyUnreadable(f"the answer {shown(sent)} has no {places}, as mapping.fields says")
+    prediction, score, scores = (
+        None if (value := found.get(name)) is _ABSENT else value for name in ("prediction", "score", "scores")
+    )
     if "prediction" not in at:
         return read_probabilities(None, scores if scores is not None else score, mapping)
     output = read_probabilities(_value(prediction), scores, mapping) if scores is not None else _plain(prediction)

@@ -10,13 +10,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from collectors.calls.sides import BodyUnreadable
+from collectors.calls.sides import BodyUnreadable, check_rows
 from collectors.calls.tensors import attach_binary
 from collectors.formats.reading import said
 from monitor.records import Scalar
@@ -24,6 +25,12 @@ from monitor.records import Scalar
 JSON_LENGTH = "inference-header-content-length"
 """Header of the V2 binary tensor extension: how many bytes of the body are JSON."""
 
+Line = TypeVar("Line")
+
+LARGEST = 32 * 2**20
+"""Most bytes that the gzip of one body may unpack to."""
+
+_GZIP = b"\x1f\x8b"
 _LINES = ("jsonlines", "jsonl", "ndjson")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf|nan|NaN", re.ASCII)
 _WORDS = (b"true", b"false", b"null")
@@ -40,6 +47,8 @@ class Cells:
 def read_body(body: bytes, headers: Mapping[str, str]) -> Any:
     """The value of a body: decoded JSON, Cells, or text. Raises BodyUnreadable. `headers` have lower-case names."""
     content_type = headers.get("content-type", "").lower()
+    if body.startswith(_GZIP):
+        body = _unpacked(body)
     if JSON_LENGTH in headers:
         return _with_binary(body, headers[JSON_LENGTH])
     start = body[:64].lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
@@ -48,7 +57,7 @@ def read_body(body: bytes, headers: Mapping[str, str]) -> Any:
     if "csv" in content_type and start not in (b"{", b"["):
         return Cells(_cells(_text(body)))
     if any(each in content_type for each in _LINES):
-        return [read_json(line) for line in body.splitlines() if line.strip()]
+        return list(_at_most(read_json(line) for line in io.BytesIO(body) if line.strip()))
     if "json" not in content_type and start not in (b"{", b"[", b'"') and body.strip() not in _WORDS:
         return _cell(_text(body))
     return read_json(body)
@@ -89,6 +98,18 @@ def csv_lines(lines: list[list[Scalar]], columns: tuple[str, ...]) -> tuple[tupl
     return (tuple(words), lines[1:]) if tuple(words) == columns or below else (columns, lines)
 
 
+def _unpacked(body: bytes) -> bytes:
+    """A body as it was on the wire, from a logger that did not undo its Content-Encoding."""
+    unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        plain = unpacking.decompress(body, LARGEST)
+    except zlib.error as error:
+        raise BodyUnreadable(f"the body is damaged gzip: {said(error)}") from None
+    if not unpacking.eof:
+        raise BodyUnreadable(f"the body is gzip that is cut off, or of more than {LARGEST} bytes")
+    return plain
+
+
 def _with_binary(body: bytes, length: str) -> Any:
     if not length.isascii() or not length.isdigit() or int(length[:12]) > len(body):
         raise BodyUnreadable(f"{JSON_LENGTH} is {length[:40]!r}; accepted: a number up to the body's {len(body)} bytes")
@@ -100,9 +121,17 @@ def _with_binary(body: bytes, length: str) -> Any:
 
 def _cells(text: str) -> list[list[Scalar]]:
     try:
-        return [[_cell(cell) for cell in line] for line in csv.reader(io.StringIO(text), strict=True) if line]
+        lines = (line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line)
+        return list(_at_most([_cell(cell) for cell in line] for line in lines))
     except csv.Error as error:
         raise BodyUnreadable(f"the body is not CSV: {said(error)}") from None
+
+
+def _at_most(lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines, while they are no more than rows and a header may be."""
+    for number, line in enumerate(lines):
+        check_rows(number)
+        yield line
 
 
 def _cell(text: str) -> Scalar:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from collectors.calls.paths import look_up
-from collectors.calls.sides import BodyUnreadable
+from collectors.calls.sides import BodyUnreadable, check_rows
 from collectors.calls.tensors import WIDEST
 from collectors.formats.reading import shown
 from monitor.config import MappingSettings
@@ -31,7 +31,7 @@ def table_rows(sent: Any, mapping: MappingSettings) -> list[dict[str, Scalar]]:
     """
     if isinstance(sent, dict):
         sent = list(rows_of_columns(sent)) if are_columns(sent) else [sent]
-    return [feature_row(row, mapping) for row in (sent if isinstance(sent, list) else [sent])]
+    return _feature_rows(sent, mapping)
 
 
 def plain_rows(sent: Any, mapping: MappingSettings) -> list[dict[str, Scalar]]:
@@ -47,7 +47,13 @@ def plain_rows(sent: Any, mapping: MappingSettings) -> list[dict[str, Scalar]]:
         return [feature_row(sent, mapping)]
     if isinstance(sent, dict) and len(sent) > 1 and are_columns(sent):
         return table_rows(sent, mapping)
-    return [feature_row(row, mapping) for row in (sent if isinstance(sent, list) else [sent])]
+    return _feature_rows(sent, mapping)
+
+
+def _feature_rows(sent: Any, mapping: MappingSettings) -> list[dict[str, Scalar]]:
+    rows = sent if isinstance(sent, list) else [sent]
+    check_rows(len(rows))
+    return [feature_row(row, mapping) for row in rows]
 
 
 def are_columns(sent: dict[str, Any]) -> bool:
@@ -56,6 +62,7 @@ def are_columns(sent: dict[str, Any]) -> bool:
 
 
 def rows_of_columns(columns: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    check_rows(len(next(iter(columns.values()), ())))
     for values in zip(*columns.values(), strict=True):
         yield dict(zip(columns, values, strict=True))
 

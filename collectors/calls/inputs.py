@@ -12,7 +12,7 @@ from typing import Any
 from collectors.calls.bodies import Cells, csv_lines, read_body
 from collectors.calls.features import nameless, plain_rows, table_rows
 from collectors.calls.paths import look_up
-from collectors.calls.sides import BodyUnreadable, Inputs
+from collectors.calls.sides import BodyUnreadable, Inputs, check_rows
 from collectors.calls.tensors import are_tensors, attach_raw, tensor_rows
 from collectors.formats.reading import shown
 from monitor.config import NO_MAPPING, MappingSettings
@@ -40,6 +40,10 @@ def inputs_of(sent: Any, mapping: MappingSettings = NO_MAPPING) -> Inputs:
             inputs.model = text_or_none(sent.get("model_name", sent.get("modelName")))
             inputs.version = text_or_none(sent.get("model_version", sent.get("modelVersion")))
         inputs.id = inputs.id or text_or_none(look_up(sent, "meta.puid"))
+    if isinstance(sent, dict) and (path := mapping.fields.get("prediction_id")):
+        inputs.id = text_or_none(look_up(sent, path)) or inputs.id
+        for row in inputs.rows if path in sent else ():
+            row.pop(path, None)
     if entity := mapping.fields.get("entity_id"):
         inputs.entity_ids = [text_or_none(row.pop(entity, None)) for row in inputs.rows]
     return inputs
@@ -53,6 +57,7 @@ def text_or_none(value: Any) -> str | None:
 def _rows(sent: Any, mapping: MappingSettings) -> list[Row]:
     if isinstance(sent, Cells):
         columns, lines = csv_lines(sent.lines, mapping.columns)
+        check_rows(len(lines))
         return [nameless(line, columns) for line in lines]
     if mapping.features_at:
         return plain_rows(look_up(sent, mapping.features_at), mapping)
@@ -95,6 +100,7 @@ def _split(sent: dict[str, Any], mapping: MappingSettings) -> list[Row] | None:
     if not isinstance(columns, list):
         return table_rows(data, mapping) if table is not sent else None
     names = tuple(map(str, columns))
+    check_rows(len(data))
     for row in data:
         if not isinstance(row, list) or len(row) != len(names):
             raise BodyUnreadable(f"a row of dataframe_split is {shown(row)}; accepted: a list of {len(names)} values")
@@ -107,6 +113,7 @@ def _seldon(sent: dict[str, Any], mapping: MappingSettings) -> list[Row] | None:
         return None
     names = data.get("names")
     columns = mapping.columns or (tuple(map(str, names)) if isinstance(names, list) else ())
+    check_rows(len(rows))
     if all(isinstance(row, list) for row in rows):
         return [nameless(row, columns) for row in rows]
     return table_rows(rows, mapping)

@@ -15,7 +15,7 @@ from collectors.calls.failures import error_of
 from collectors.calls.features import are_columns, rows_of_columns
 from collectors.calls.inputs import seldon_rows, text_or_none
 from collectors.calls.paths import look_up
-from collectors.calls.sides import BodyUnreadable, Outputs
+from collectors.calls.sides import BodyUnreadable, Outputs, check_rows
 from collectors.calls.tensors import are_tensors, attach_raw, tensor_rows
 from collectors.formats.reading import shown
 from monitor.config import NO_MAPPING, MappingSettings
@@ -53,11 +53,15 @@ def outputs_of(
     """The same from a body that is decoded already."""
     outputs = Outputs(error=error_of(sent, status))
     if isinstance(sent, dict):
-        outputs.id = _first(sent, _IDS) or text_or_none(look_up(sent, "meta.puid"))
+        mapped = mapping.fields.get("prediction_id")
+        outputs.id = (text_or_none(look_up(sent, mapped)) if mapped else None) or _first(sent, _IDS)
+        outputs.id = outputs.id or text_or_none(look_up(sent, "meta.puid"))
         outputs.version, outputs.model = _first(sent, _VERSIONS), _first(sent, _MODELS)
     if outputs.error is None:
         try:
-            outputs.rows = [read_answer(answer, mapping) for answer in _as_many(_answers(sent, mapping), rows)]
+            answers = _as_many(_answers(sent, mapping), rows)
+            check_rows(len(answers))
+            outputs.rows = [read_answer(answer, mapping) for answer in answers]
         except RecursionError:
             raise BodyUnreadable("the body is nested too deeply") from None
     return outputs

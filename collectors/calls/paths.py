@@ -7,9 +7,11 @@ from typing import Any
 
 from monitor.log_paths import Step, parse_path
 
+_NOTHING = object()
 
-def look_up(value: Any, path: str) -> Any:
-    """What is at `path`, or None where there is nothing. A key that is spelled like the whole path wins.
+
+def look_up(value: Any, path: str, absent: Any = None) -> Any:
+    """What is at `path`, or `absent` where there is nothing. A key that is spelled like the whole path wins.
 
     >>> look_up({"out": {"proba": [0.1, 0.9]}}, "out.proba[1]"), look_up({"a.b": 1}, "a.b"), look_up([], "a")
     (0.9, 1, None)
@@ -18,14 +20,11 @@ def look_up(value: Any, path: str) -> Any:
         return value[path]
     found: Any = value
     for step in _steps(path):
-        found = _inside(found, step)
-    return found
-
-
-def _inside(value: Any, step: Step) -> Any:
-    if isinstance(step, str):
-        return value.get(step) if isinstance(value, dict) else None
-    return value[step] if isinstance(value, list) and -len(value) <= step < len(value) else None
+        if isinstance(step, str):
+            found = found.get(step, _NOTHING) if isinstance(found, dict) else _NOTHING
+        else:
+            found = found[step] if isinstance(found, list) and -len(found) <= step < len(found) else _NOTHING
+    return absent if found is _NOTHING else found
 
 
 @lru_cache(maxsize=1024)

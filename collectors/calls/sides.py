@@ -11,6 +11,16 @@ class BodyUnreadable(ValueError):
     """A body that can't be read as one side of a call. The message names the thing, the value and what is accepted."""
 
 
+MOST_ROWS = 100_000
+"""Most rows of one call: a few bytes of a body are a row, and a row is a record."""
+
+
+def check_rows(count: int) -> None:
+    """Raises BodyUnreadable where a call has more rows than any has."""
+    if count > MOST_ROWS:
+        raise BodyUnreadable(f"the body has {count} rows; accepted: up to {MOST_ROWS} in one call")
+
+
 @dataclass(slots=True)
 class Inputs:
     """What was asked: one dict of features per row. `entity_ids` has one entry per row, or none at all."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from collectors.calls.sides import BodyUnreadable
+from collectors.calls.sides import BodyUnreadable, check_rows
 from collectors.formats.reading import shown
 
 WIDEST = 10_000
@@ -55,6 +55,7 @@ def tensor_rows(tensor: dict[str, Any]) -> list[list[Any]]:
     width = count // shape[0] if shape else 1
     if width > WIDEST:
         raise BodyUnreadable(f"tensor {_name(tensor)} has {width} values per row; accepted: up to {WIDEST}")
+    check_rows(count // width)
     return [flat[start : start + width] for start in range(0, count, width)]
 
 

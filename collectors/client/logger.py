@@ -186,6 +186,8 @@ class PredictionLogger:
 
     def _put(self, kind: Kind, fields: dict[str, Any]) -> None:
         try:
+            if self._process != os.getpid():  # some servers fork without telling Python
+                self._start_in_child()
             if self.sampling_fraction < 1 and not is_sampled(fields["prediction_id"], self.sampling_fraction):
                 self._counters.add("sampled_out")
                 return
@@ -201,6 +203,7 @@ class PredictionLogger:
             self._counters.drop(f"not encodable: {type(error).__name__}: {str(error)[:100]}")
 
     def _start_afresh(self) -> None:
+        self._process = os.getpid()
         self._counters = Counters()
         self._sender = Sender(self._delivery, self._counters, on_start=_end_with_multiprocessing)
 

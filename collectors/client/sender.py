@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -121,9 +122,12 @@ class Sender:
 
     def _start(self) -> None:
         with self._start_lock:
-            if self._thread is None and self._deadline is None:
-                self._thread = threading.Thread(target=self._run, name=SENDER_THREAD, daemon=True)
-                self._thread.start()
+            if self._thread is not None or self._deadline is not None:
+                return
+            thread = threading.Thread(target=self._run, name=SENDER_THREAD, daemon=True)
+            with contextlib.suppress(RuntimeError):  # no thread now, or no more at the end: the next record tries again
+                thread.start()
+                self._thread = thread
                 self._on_start()
 
     def _run(self) -> None:

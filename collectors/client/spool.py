@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -16,6 +17,9 @@ if sys.platform != "win32":
     import fcntl
 
 SUFFIX = ".batch"
+PARTIAL = ".partial"
+ABANDONED_SECONDS = 300.0
+"""A file that was being written this long ago belongs to a process that was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Spool:
         self._last_name = 0
         self._claimed: tuple[Entry, BinaryIO] | None = None
         self._entries: deque[Entry] = deque()
+        remove_abandoned(folder, time.time())
         self.refresh()
 
     def __bool__(self) -> bool:
@@ -70,7 +75,7 @@ class Spool:
         # Strictly rising, also where the clock is coarse or steps back: the names are the order.
         self._last_name = max(self._last_name + 1, time.time_ns())
         path = self._folder / f"{self._last_name:020d}-{batch.kind}-{batch.records}-{batch.key}{SUFFIX}"
-        partial = path.with_suffix(".partial")
+        partial = path.with_suffix(PARTIAL)
         with partial.open("wb") as file:
             file.write(batch.body)
             file.flush()
@@ -119,6 +124,14 @@ class Spool:
         entry = self._entries.popleft()
         entry.path.unlink(missing_ok=True)
         return entry.records
+
+
+def remove_abandoned(folder: Path, now: float) -> None:
+    """Remove what killed processes have half written: nobody else would, and it counts against no bound."""
+    for path in folder.glob(f"*{PARTIAL}"):
+        with contextlib.suppress(OSError):  # it was just finished, or is somebody else's to remove
+            if now - path.stat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()
 
 
 def read_entry(path: Path) -> Entry | None:

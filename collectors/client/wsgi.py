@@ -54,7 +54,7 @@ class KedgeWsgiMiddleware:
 
 
 class _Answer:
-    """The application's answer, piece by piece; the call is logged when the server closes it, after the last byte."""
+    """The application's answer, piece by piece; the call is logged after the last one, or when the server gives up."""
 
     def __init__(self, middleware: KedgeWsgiMiddleware, call: Call, pieces: Iterable[bytes]) -> None:
         self._middleware, self._call, self._pieces = middleware, call, pieces
@@ -69,8 +69,10 @@ class _Answer:
                 self._iterator = iter(self._pieces)
             piece = next(self._iterator)
         except StopIteration:
+            # The server has sent every piece before it asked for the next.
             if not self._call.is_answered:
                 self._call.end_answer()
+            self._middleware._end(self._call)
             raise
         except BaseException as error:
             self._middleware._failed(self._call, error)
@@ -112,8 +114,19 @@ class _Input:
     def __iter__(self) -> Iterator[bytes]:
         return (self._keep(line) for line in self._stream)
 
-    def __getattr__(self, name: str) -> Any:  # servers add methods of their own, such as gunicorn's and mod_wsgi's
-        return getattr(self._stream, name)
+    def __getattr__(self, name: str) -> Any:
+        # What only some servers' streams have. Werkzeug, for one, takes readinto where there is one.
+        found = getattr(self._stream, name)
+        if name == "read1":
+            return lambda *size: self._keep(found(*size))
+        if name in ("readinto", "readinto1"):
+            return lambda buffer: self._keep_filled(buffer, found(buffer))
+        return found
+
+    def _keep_filled(self, buffer: Any, count: int | None) -> int | None:
+        if count:
+            self._keep(bytes(memoryview(buffer)[:count]))
+        return count
 
     def _keep(self, data: bytes) -> bytes:
         self._body.add(data)

@@ -24,6 +24,7 @@ from collectors.calls.bodies import read_json
 from collectors.formats.column_roles import read_row, roles_by_name
 from collectors.formats.gathering import Outcome, first_object, gather, read_objects
 from collectors.formats.moments import read_time
+from collectors.formats.own_ids import with_own_ids
 from collectors.formats.reading import shown
 from collectors.formats.registry import Decoded, Log
 from collectors.wire import Half, Side, WirePrediction
@@ -84,7 +85,7 @@ def _read_line(sent: dict[str, Any], log: Log) -> list[Outcome]:
         raise ValueError("the event has no correlationid, which joins inputs and outputs")
     data = read_json(event.data.encode()) if isinstance(event.data, str) else event.data
     if collection.endswith(_BOTH):
-        return list(_whole_rows(data, request_id, event, log))
+        return list(with_own_ids(list(_whole_rows(data, request_id, event, log)), log.mapping))
     return [_half(collection, data, request_id, event, log)]
 
 

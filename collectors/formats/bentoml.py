@@ -26,6 +26,7 @@ import msgspec
 from collectors.formats.column_roles import FEATURE, read_row, roles_by_name
 from collectors.formats.gathering import Outcome, first_object, gather, read_objects
 from collectors.formats.moments import read_time
+from collectors.formats.own_ids import with_own_ids
 from collectors.formats.reading import shown
 from collectors.formats.registry import Decoded, Log
 from collectors.wire import DeclaredFeatures, WirePrediction
@@ -165,7 +166,7 @@ def _read_data(
     if request is not None:
         record.prediction_id = _numbered(str(request), record.model or "", memory)
         record.tags = _ids_in_hex(str(request), str(trace))
-    return record
+    return with_own_ids([record], mapping)[0]
 
 
 def _fitting(columns: set[str], monitors: Mapping[str, Any], folder: str) -> str:

@@ -11,8 +11,8 @@ from collectors.units import as_milliseconds
 from collectors.wire import WirePrediction
 
 _LINE = re.compile(
-    r"(?P<time>\d{4}-\d\d-\d\dT\S+) \[\w+\] \[[^\]]*\] \S+ \(scheme=\w*,method=(?P<method>[A-Z]+),path=(?P<target>[^,]*),"
-    r"[^)]*\) \(status=(?P<status>[1-5]\d\d),[^)]*\) (?P<ms>[\d.]+)ms "
+    r"(?P<time>\d{4}-\d\d-\d\dT\S+) \[\w+\] \[[^\]]*\] \S+ \(scheme=\w*,method=(?P<method>[A-Z]+),"
+    r"path=(?P<target>[^,]*),[^)]*\) \(status=(?P<status>[1-5]\d\d),[^)]*\) (?P<ms>[\d.]+)ms "
     r"\(trace=(?P<trace>\w+),span=(?P<span>\w+),sampled=\d+(?:,service\.name=(?P<service>[^)]*))?\)"
 )
 

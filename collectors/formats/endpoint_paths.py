@@ -31,7 +31,7 @@ def prediction_request(method: str, target: str, status: int | None, paths: Sequ
 
     >>> prediction_request("POST", "/v1/models/iris%3Apredict", 200), prediction_request("GET", "/metrics", 200)
     (Called(model='iris', version=None), None)
-    >>> prediction_request("POST", "/v2/models/iris/versions/3/infer", 500), prediction_request("POST", "/classify", 200)
+    >>> prediction_request("POST", "/v2/models/iris/versions/3/infer", 500), prediction_request("PUT", "/classify", 200)
     (Called(model='iris', version='3'), Called(model=None, version=None))
     """
     path = _path(target)

@@ -36,6 +36,7 @@ from collectors.calls import (
 from collectors.calls.bodies import read_json
 from collectors.formats.cloud_events import mentions
 from collectors.formats.gathering import Outcome, first_object, gather, read_objects
+from collectors.formats.own_ids import with_own_ids
 from collectors.formats.reading import shown
 from collectors.formats.registry import Decoded, Log
 from collectors.units import as_moment
@@ -121,7 +122,7 @@ def _outcomes(line: dict[str, Any], log: Log) -> Iterable[Outcome]:
     inputs = _asked(request, log.mapping, failed=error is not None or (status or 200) >= 400)
     answered = response.outputs(log.mapping, status or 200, len(inputs.rows) if inputs else None) if response else None
     model, version = model_of_path(path)
-    return call_records(
+    records = call_records(
         inputs,
         answered,
         request_id=_request_id(request, response, inputs, answered),
@@ -133,6 +134,7 @@ def _outcomes(line: dict[str, Any], log: Log) -> Iterable[Outcome]:
         error=error,
         sampling_fraction=log.mapping.sampling_fraction,
     )
+    return with_own_ids(records, log.mapping)
 
 
 def _grpc(line: dict[str, Any], sent: dict[str, Any], log: Log) -> Iterable[Outcome]:

@@ -88,8 +88,8 @@ def gather(
 ) -> Iterator[Decoded]:
     """Read every piece. `read` raises ValueError when a piece is not usable; one that gives nothing counts as skipped.
 
-    `spell` gives the bytes of a piece that is refused. A piece refused is refused whole; of a readable piece each
-    record is taken or refused by itself.
+    `spell` gives the bytes of a piece that is refused, such that the format can read them again. An unusable piece is
+    refused whole; of a readable one each record is taken or refused by itself.
     """
     gathered = _Gathered()
     for piece in pieces:
@@ -107,8 +107,8 @@ def gather(
             gathered.skip()
         for outcome in outcomes:
             checked = _checked(outcome)
-            if isinstance(checked, str):
-                gathered.refuse(checked, piece, spell(piece))
+            if isinstance(checked, str):  # kept as Kedge writes it: the piece may be long, and would be kept for each
+                gathered.refuse(checked, {"model": outcome.model}, as_json(outcome))
                 continue
             if gathered.cuts_before(checked):
                 yield gathered.cut()

@@ -13,6 +13,7 @@ from typing import Any
 from collectors.formats.otlp_messages import Event, Span
 from collectors.formats.registry import Log
 from collectors.wire import WireLabel, WirePrediction
+from monitor.records import Scalar
 
 DETAILS = "gen_ai.client.inference.operation.details"
 EVALUATION = "gen_ai.evaluation.result"
@@ -83,7 +84,7 @@ def model_name(resource: dict[str, Any], log: Log) -> str | None:
 
 
 def _call(attributes: dict[str, Any], resource: dict[str, Any], log: Log) -> WirePrediction:
-    features = {
+    features: dict[str, Scalar] = {
         name: value for name in _FEATURES if isinstance(value := attributes.get(_PREFIX + name), _SCALAR)
     }
     error = _text(attributes.get("error.type"))

@@ -44,7 +44,9 @@ class Mapped:
             yield _decode(pieces[start : start + _STRETCH], start, mapper)
 
     def example(self) -> Log:
-        mapping = MappingSettings(fields={"prediction_id": "id", "prediction": "out.label"}, features_at="in")
+        mapping = MappingSettings.model_validate(
+            {"fields": {"prediction_id": "id", "prediction": "out.label"}, "features_at": "in"}
+        )
         return Log(b'{"id": "a-1", "in": {"age": 39}, "out": {"label": "<=50K"}}', model="income", mapping=mapping)
 
 

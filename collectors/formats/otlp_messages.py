@@ -7,7 +7,6 @@ Source: open-telemetry/opentelemetry-proto, docs/specification.md.
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
@@ -31,6 +31,8 @@ LOG_PATHS = ("/v1/logs",)
 TRACE_PATHS = ("/v1/traces", "/api/v1/traces")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEX_ID = re.compile(r"[0-9a-fA-F]{16}(?:[0-9a-fA-F]{16})?")
+# A lone half of a surrogate pair would end in a SystemError of protobuf's; msgspec refuses it first.
+_UNREADABLE = (ParseError, msgspec.DecodeError, ValueError, TypeError, RecursionError)
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
@@ -124,7 +126,8 @@ def otlp_answer(log: Log, refused: int, reason: str) -> bytes:
             answer.partial_success.rejected_log_records = refused
     if refused and reason:
         answer.partial_success.error_message = reason.encode("utf-8", "replace").decode()
-    return MessageToJson(answer, indent=None).encode() if _is_json(log) else answer.SerializeToString()
+    binary: bytes = answer.SerializeToString()
+    return MessageToJson(answer, indent=None).encode() if _is_json(log) else binary
 
 
 def _is_json(log: Log) -> bool:
@@ -145,17 +148,17 @@ def _messages(log: Log, kind: type[Message]) -> Iterator[Any]:
         yield message
         return
     try:
-        yield _from_json(json.loads(log.body), kind)
+        yield _from_json(msgspec.json.decode(log.body), kind)
         return
-    except (ParseError, ValueError, TypeError, RecursionError) as error:
+    except _UNREADABLE as error:
         lines = [line for line in log.body.splitlines() if line.strip()]
         if len(lines) < 2:
             yield Broken(f"the body is no OTLP message: {said(error)}", log.body)
             return
     for line in lines:
         try:
-            yield _from_json(json.loads(line), kind)
-        except (ParseError, ValueError, TypeError, RecursionError) as error:
+            yield _from_json(msgspec.json.decode(line), kind)
+        except _UNREADABLE as error:
             yield Broken(f"the line is no OTLP message: {said(error)}", line)
 
 

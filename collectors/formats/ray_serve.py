@@ -22,7 +22,8 @@ _TEXT = re.compile(
     r"(?P<component>\S+) (?P<component_id>\S+) (?P<about>.*?)-{1,2} (?P<message>.*\dms)\s*$"
 )
 _MESSAGE = re.compile(
-    r"(?:\S+:\d+ )?(?P<method>_*[A-Za-z]+_*) (?:(?P<route>\S+) )?(?P<status>[1-5]\d\d|OK|ERROR|CANCELLED) (?P<ms>[\d.]+)ms"
+    r"(?:\S+:\d+ )?(?P<method>_*[A-Za-z]+_*) (?:(?P<route>\S+) )?(?P<status>[1-5]\d\d|OK|ERROR|CANCELLED) "
+    r"(?P<ms>[\d.]+)ms"
 )
 _JSON = re.compile(r'\{.*"(?:component_name|deployment)".*"message"|\{.*"message".*"(?:component_name|deployment)"')
 _PLACE_IN_CODE = re.compile(r"\S+\.py:\d+$")

@@ -82,14 +82,16 @@ class LogFormat(Protocol):
     def example(self) -> Log: ...
 
 
-# Asked last to recognise a body: any JSON is taken for the first, and a CSV reader takes almost anything for a header.
-_LAST = ("json", "csv")
+# Asked last to recognise a body: a mapping fits any JSON, so does the second, and a CSV reader takes almost anything
+# for a header.
+_LAST = ("mapped", "json", "csv")
 
 
-def format_names() -> list[str]:
+@lru_cache
+def format_names() -> tuple[str, ...]:
     """Names of all formats, in the order in which they are asked to recognise a body."""
     names = LOG_FORMATS.names()
-    return [name for name in names if name not in _LAST] + [name for name in _LAST if name in names]
+    return (*(name for name in names if name not in _LAST), *(name for name in _LAST if name in names))
 
 
 @lru_cache

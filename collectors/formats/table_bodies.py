@@ -24,6 +24,7 @@ def read_rows_of(body: bytes) -> Iterator[dict[str, Any] | Broken]:
         return
     try:
         for batch in _batches(body):
+            batch.validate(full=True)  # a damaged offset would be read as an address
             for start in range(0, batch.num_rows, _BATCH):
                 yield from batch.slice(start, _BATCH).to_pylist()
     except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:

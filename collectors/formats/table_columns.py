@@ -106,7 +106,7 @@ def _feature(array: pa.Array) -> list[Any]:
 def _is_plain(kind: pa.DataType) -> bool:
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
     number = pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind)
-    return text or pa.types.is_boolean(kind) or (number and kind != pa.uint64())
+    return bool(text or pa.types.is_boolean(kind) or (number and kind != pa.uint64()))
 
 
 def _text(array: pa.Array, longest: int | None = None) -> list[Any]:

@@ -53,7 +53,7 @@ class TfServing:
             each if isinstance(each, Broken) else _Frame(number, each)
             for number, each in enumerate(read_frames(log.body))
         )
-        return gather(frames, lambda frame: _read_frame(frame, log), lambda frame: frame.data)
+        return gather(frames, lambda frame: _read_frame(frame, log), lambda frame: write_frame(frame.data))
 
     def example(self) -> Log:
         log = PredictionLog()

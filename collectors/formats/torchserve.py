@@ -18,10 +18,12 @@ from collectors.wire import MAX_NAME_LENGTH, WirePrediction
 
 _TIME = r"(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[,.]\d+) (?:\[\w+ *\] \S+ )?"
 _ACCESS = re.compile(
-    _TIME + r'(?:ACCESS_LOG )?- /?\S+ "(?P<method>[A-Z]+) (?P<target>\S+) HTTP/[\d.]+" (?P<status>[1-5]\d\d) (?P<ms>\d+)\s*$'
+    _TIME
+    + r'(?:ACCESS_LOG )?- /?\S+ "(?P<method>[A-Z]+) (?P<target>\S+) HTTP/[\d.]+" (?P<status>[1-5]\d\d) (?P<ms>\d+)\s*$'
 )
 _METRIC = re.compile(
-    _TIME + r"(?:\S+ )?- (?P<metric>\w+)\.(?P<unit>\w+):(?P<value>[\d.E+-]+)\|#(?P<dimensions>[^|]*)(?:\|#(?P<about>.*))?$"
+    _TIME
+    + r"(?:\S+ )?- (?P<metric>\w+)\.(?P<unit>\w+):(?P<value>[\d.E+-]+)\|#(?P<dimensions>[^|]*)(?:\|#(?P<about>.*))?$"
 )
 _UNITS = {"ms": "ms", "Milliseconds": "ms", "Microseconds": "us", "us": "us", "Seconds": "s", "s": "s"}
 _WORKFLOW = re.compile(r"/wfpredict/([^/?]+)")

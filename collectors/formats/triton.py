@@ -91,7 +91,7 @@ class Triton:
             return
         traces = list(_traces(elements))
         last = max((ns for trace in traces if isinstance(trace, _Trace) for ns in trace.stamps.values()), default=0)
-        yield from gather(traces, lambda trace: _read_trace(trace, last, log))
+        yield from gather(traces, lambda trace: _read_trace(trace, last, log), _as_written)
 
     def example(self) -> Log:
         return Log(
@@ -138,6 +138,18 @@ def _traces(elements: Iterable[Any]) -> Iterator[_Trace | Broken]:
         if element.tensor and element.activity in (_ASKED, _ANSWERED):
             (trace.asked if element.activity == _ASKED else trace.answered).append(element.tensor)
     yield from traces.values()
+
+
+def _as_written(trace: _Trace) -> bytes:
+    """The trace in the layout of a trace file."""
+    about = {"id": trace.id, "model_name": trace.model_name, "model_version": trace.version}
+    stamps = {"id": trace.id, "timestamps": [{"name": name, "ns": ns} for name, ns in trace.stamps.items()]}
+    tensors = [
+        {"id": trace.id, "activity": activity, "tensor": tensor}
+        for activity, sent in ((_ASKED, trace.asked), (_ANSWERED, trace.answered))
+        for tensor in sent
+    ]
+    return as_json([about | {"request_id": trace.request_id}, stamps, *tensors])
 
 
 def _read_trace(trace: _Trace, last: int, log: Log) -> list[Outcome]:

@@ -17,7 +17,8 @@ Event = Any  # h11's events have no common type but object
 class Connection(asyncio.Protocol):
     """Events in with `next_event`, events out with `send` and `flush`. Used by one task for each direction.
 
-    A connection that broke raises ConnectionError; bytes that are not HTTP raise h11.RemoteProtocolError.
+    A connection that broke raises ConnectionError; bytes that are not HTTP raise h11.RemoteProtocolError. `at_eof`: the
+    other side has closed its direction.
     """
 
     def __init__(self, role: type[h11.CLIENT] | type[h11.SERVER], on_made: Callable[[Connection], None] | None = None):
@@ -26,7 +27,7 @@ class Connection(asyncio.Protocol):
         self._on_made = on_made
         self._transport: asyncio.Transport | None = None
         self._error: Exception | None = None
-        self._is_lost = self._at_eof = self._discards = False
+        self._is_lost = self.at_eof = self._discards = False
         self._unread = 0
         self._out: list[bytes] = []
         self._readable: asyncio.Future[None] | None = None
@@ -77,14 +78,14 @@ class Connection(asyncio.Protocol):
     async def discard_input(self) -> None:
         """Read on, and throw away, until the other side has closed."""
         self._discards = True
-        while not (self._at_eof or self._is_lost):
+        while not (self.at_eof or self._is_lost):
             await self._more()
 
     @property
     def is_usable(self) -> bool:
         """Whether an idle connection may carry a request: open, and nothing came that nobody had asked for."""
         closing = self._transport is None or self._transport.is_closing()
-        return not (closing or self._is_lost or self._at_eof or self.http.trailing_data[0])
+        return not (closing or self._is_lost or self.at_eof or self.http.trailing_data[0])
 
     def next_cycle(self) -> bool:
         """Make ready for the next request; False when this connection can't carry one."""
@@ -148,8 +149,8 @@ class Connection(asyncio.Protocol):
         self._writable = None
 
     def _end_input(self) -> None:
-        if not self._at_eof:
-            self._at_eof = True
+        if not self.at_eof:
+            self.at_eof = True
             self.http.receive_data(b"")
         _wake(self._readable)
 

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from collectors.calls.records import usable_id
 from collectors.calls.routes import asks_for_predictions
 from collectors.client.call import Body
 from collectors.proxy.headers import Headers, as_mapping
@@ -69,7 +70,7 @@ def request_id(exchange: Exchange) -> str | None:
 def settle_id(exchange: Exchange) -> str:
     """Decide on the id before the answer goes out, so that it can be told to the client: the id in the request's body,
     in the headers, or a new one."""
-    exchange.request_id = body_id(exchange.request.whole) or request_id(exchange) or new_id()
+    exchange.request_id = usable_id(body_id(exchange.request.whole) or request_id(exchange)) or new_id()
     return exchange.request_id
 
 

@@ -108,7 +108,8 @@ def records_of(exchange: Exchange, mapping: MappingSettings) -> tuple[list[WireP
 
 
 def read_sides(exchange: Exchange, mapping: MappingSettings) -> tuple[Inputs | None, Outputs | None, str]:
-    """Both sides of an exchange, each None where it can't be read, and why."""
+    """Both sides of an exchange, each None where it can't be read, and why ("" for a call that failed: an endpoint that
+    refuses what can't be read is right)."""
     inputs: Inputs | None = None
     outputs: Outputs | None = None
     problem = ""
@@ -118,15 +119,14 @@ def read_sides(exchange: Exchange, mapping: MappingSettings) -> tuple[Inputs | N
     except (BodyUnreadable, Unreadable) as error:
         problem = f"request: {error}"
     if exchange.error is not None:
-        return inputs, None, problem
+        return inputs, None, ""
     try:
         body, headers = plain(exchange.response, exchange.response_headers, "response")
         rows = len(inputs.rows) if inputs else None
         outputs = read_outputs(body, status=exchange.status, headers=headers, mapping=mapping, rows=rows)
     except (BodyUnreadable, Unreadable) as error:
-        if exchange.status < 400:
-            problem = problem or f"response: {error}"
-    return inputs, outputs, problem
+        problem = problem or f"response: {error}"
+    return inputs, outputs, problem if exchange.status < 400 else ""
 
 
 def plain(body: Body, headers: Headers, side: str) -> tuple[bytes, dict[str, str]]:

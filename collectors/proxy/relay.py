@@ -8,28 +8,17 @@ from dataclasses import dataclass
 
 import h11
 
-from collectors.client.call import Body
 from collectors.proxy.connection import Connection
 from collectors.proxy.exchange import Exchange, settle_id
 from collectors.proxy.headers import Headers, forwarded, has_header, with_host
 from collectors.proxy.target import Target
-
-CLIENT_CLOSED_REQUEST = 499
-BROKEN = (OSError, h11.RemoteProtocolError)
+from collectors.proxy.upload import BROKEN, ClientFailed, Upload, request_broke_off
 
 
 class TargetFailed(Exception):
     """The target gave no answer; the message says how, `status` what the client is told."""
 
     def __init__(self, message: str, status: int = 502) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class ClientFailed(Exception):
-    """The client went away, or sent what is not HTTP; `status` is the answer it gets if it is still there."""
-
-    def __init__(self, message: str, status: int = CLIENT_CLOSED_REQUEST) -> None:
         super().__init__(message)
         self.status = status
 
@@ -41,62 +30,6 @@ class Rules:
 
     rewrite_host: bool = False
     id_header: bytes | None = None
-
-
-class Upload:
-    """The body of a request on its way to the target; `copy` keeps what was sent, to its bound, to repeat it."""
-
-    def __init__(self, client: Connection, copy: Body) -> None:
-        self.error: ClientFailed | None = None
-        self._client, self._copy = client, copy
-        self._end: h11.EndOfMessage | None = None
-        self._took_any = False
-
-    @property
-    def may_repeat(self) -> bool:
-        return self._copy.whole is not None
-
-    def take_ready(self) -> list[h11.Data | h11.EndOfMessage]:
-        """What has come already."""
-        events = []
-        while self._end is None and (event := self._client.ready_event()) is not h11.NEED_DATA:
-            events.append(self._note(event))
-        return events
-
-    async def run(self, target: Connection) -> None:
-        """Send the rest of the body as it comes. An error of the target is left to whoever reads its answer."""
-        while self._end is None:
-            try:
-                event = self._note(await self._client.next_event())
-            except BROKEN as error:
-                self.error = ClientFailed(f"the request broke off: {error}", getattr(error, "error_status_hint", 400))
-                target.close(at_once=True)
-                return
-            try:
-                target.send(event)
-                await target.flush()
-            except (OSError, h11.LocalProtocolError):
-                return
-
-    def again(self) -> list[h11.Data | h11.EndOfMessage]:
-        """What to send to another connection first: all that was taken so far."""
-        sent: list[h11.Data | h11.EndOfMessage] = []
-        if kept := self._copy.whole:
-            sent.append(h11.Data(data=kept))
-        return [*sent, self._end] if self._end is not None else sent
-
-    @property
-    def is_over(self) -> bool:
-        return self._end is not None
-
-    def _note(self, event: object) -> h11.Data | h11.EndOfMessage:
-        if isinstance(event, h11.Data):
-            self._copy.add(bytes(event.data))
-            return event
-        if isinstance(event, h11.EndOfMessage):
-            self._end = event
-            return event
-        raise ConnectionResetError("the client has gone")
 
 
 class Relay:
@@ -120,7 +53,7 @@ class Relay:
         try:
             first = self._upload.take_ready()
         except BROKEN as error:
-            raise ClientFailed(f"the request broke off: {error}", getattr(error, "error_status_hint", 400)) from None
+            raise request_broke_off(error, self._client) from None
         connection = self._target.take_idle()
         while True:
             is_reused = connection is not None
@@ -205,7 +138,9 @@ class Relay:
                     await self._to_client()
                     event = await connection.next_event()
             except BROKEN as error:
-                client.close(at_once=True)
+                await self._to_client()
+                # An old client takes the end of the connection for that of the answer; a reset tells it better.
+                client.close(at_once=client.http.their_http_version == b"1.0")
                 raise ClientFailed(f"the answer broke off: {error}", response.status_code) from None
             if isinstance(event, h11.Data):
                 exchange.response.add(bytes(event.data))
@@ -225,7 +160,9 @@ class Relay:
     def _send_head(self, response: h11.Response) -> None:
         headers: Headers = forwarded(response.headers.raw_items())
         if self._rules.id_header is not None:
-            headers.append((self._rules.id_header, settle_id(self._exchange).encode("latin-1", "replace")))
+            settled = settle_id(self._exchange)
+            if settled.isascii() and settled.isprintable() and settled == settled.strip():  # else no header can hold it
+                headers.append((self._rules.id_header, settled.encode()))
         if self._is_last() or not self._upload.is_over:
             headers.append((b"Connection", b"close"))
         head = h11.Response(status_code=response.status_code, headers=headers, reason=response.reason)

@@ -19,8 +19,9 @@ from collectors.proxy.connection import Connection
 from collectors.proxy.exchange import Exchange, is_prediction
 from collectors.proxy.headers import Headers
 from collectors.proxy.recorder import Recorder
-from collectors.proxy.relay import BROKEN, CLIENT_CLOSED_REQUEST, ClientFailed, Relay, Rules, TargetFailed
+from collectors.proxy.relay import Relay, Rules, TargetFailed
 from collectors.proxy.target import Address, Target
+from collectors.proxy.upload import BROKEN, CLIENT_CLOSED_REQUEST, ClientFailed
 from monitor.config import NO_MAPPING, MappingSettings
 from monitor.errors import Unavailable
 

@@ -10,16 +10,16 @@ import glob
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import Field
 
 from collectors.formats import Log
-from collectors.sources.files_seen import Book, ReadAt, Seen, inode_of
+from collectors.sources.files_seen import Book, ReadAt, Seen, inode_of, is_rotated_name
 from collectors.sources.pieces import PIECE_BYTES, is_whole, unpacked, whole_lines
 from collectors.sources.registry import Options, Piece, SourceContext, recognise
 
@@ -41,12 +41,13 @@ class FilesOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A file as a look finds it; `modified` in nanoseconds."""
+    """A file as a look finds it; `modified` in nanoseconds. `name` is set where it was rotated: the one it had."""
 
     path: str
     inode: str
     size: int
     modified: int
+    name: str = ""
 
     @property
     def mark(self) -> tuple[int, int]:
@@ -55,6 +56,8 @@ class _Found:
 
 class FilesSource:
     """The files of one setting, oldest first; schema files (BentoML's) before data files."""
+
+    poll_seconds = 1.0
 
     def __init__(self, context: SourceContext) -> None:
         options: FilesOptions = FilesOptions.of(context)
@@ -83,8 +86,10 @@ class FilesSource:
     def _look(self, book: Book) -> list[_Found]:
         """Every file to read, in order: what was rotated away first, whose lines are the older ones."""
         named = {found.inode: found for found in self._named()}
-        gone = [inode for inode in book.files if inode not in named]
-        return [*(found for inode in gone for found in self._rotated(book, inode)), *sorted(named.values(), key=_order)]
+        gone = [(inode, seen) for inode, seen in book.files.items() if inode not in named]
+        older = [found for inode, _ in gone for found in self._rotated(book, inode)]
+        missed = {found.inode: found for _, seen in gone for found in self._missed(book, seen, named)}
+        return [*older, *sorted(missed.values(), key=_order), *sorted(named.values(), key=_order)]
 
     def _named(self) -> Iterator[_Found]:
         for pattern in self._patterns:
@@ -102,6 +107,17 @@ class FilesSource:
             return here
         book.forget(inode)
         return [] if here else self._copies(seen, [found for found in beside if found.path.endswith(".gz")])
+
+    def _missed(self, book: Book, seen: Seen, named: Mapping[str, _Found]) -> list[_Found]:
+        """Logs that came after this one under its name, and were rotated away before any look saw them."""
+        latest = book.latest(seen.name)
+        return [
+            replace(found, name=seen.name)
+            for found in _beside(seen.path)
+            if is_rotated_name(found.path, seen.name)
+            and found.inode not in {*named, *book.files}
+            and found.modified > latest
+        ]
 
     def _copies(self, seen: Seen, among: list[_Found]) -> list[_Found]:
         """The files with the content that was read of this one: they may hold more of it."""
@@ -125,12 +141,12 @@ class FilesSource:
                 seen = None
             if seen is None:
                 seen = book.files[found.inode] = self._new(book, found, read_at, size)
-            seen.path = found.path
+            seen.path, seen.modified = found.path, found.modified
             yield from self._pieces(book, seen, found, read_at, size)
 
     def _new(self, book: Book, found: _Found, read_at: ReadAt, size: int) -> Seen:
         known = book.recognise(found.path, read_at, size)
-        seen = Seen(found.path)
+        seen = Seen(found.path, found.name or Path(found.path).name)
         book.changed = True
         if known is not None:
             seen.log_format, seen.whole = known.log_format, known.whole

@@ -9,7 +9,7 @@ requests per second, that is half of what a request costs.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -55,11 +55,10 @@ class Door:
         await send({"type": "http.response.body", "body": reply.body})
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
+class _Reply(msgspec.Struct, frozen=True):
     status: int
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         given = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
@@ -90,7 +89,7 @@ class _Receiver:
 
     async def answer(self, scope: Scope, receive: Receive) -> _Reply:
         if scope["method"] != "POST":
-            return _error(405, f"{scope['method']} is not served here; accepted: POST", {"Allow": "POST"})
+            return _error(405, f"Method Not Allowed: {scope['method']} {scope['path']}", {"Allow": "POST"})
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         client = scope.get("client")
         try:
@@ -146,7 +145,12 @@ class _Receiver:
             raise _Refused(415, f"Content-Encoding {encoding[:100]!r} is not known; accepted: {accepted}")
         too_large = f"the body is larger than max_body_bytes = {most}; send fewer records at a time"
         length = headers.get("content-length", "")
-        stream = _stream(receive)
+        first: Any = await receive()
+        if encoding == "identity" and first["type"] == "http.request" and not first.get("more_body"):
+            body: bytes = first.get("body", b"")  # the usual request comes in one piece
+            if len(body) <= most:
+                return body
+        stream = _stream(first, receive)
         if length.isascii() and length.isdigit() and int(length) > most:
             await drain(stream, most)
             raise _Refused(413, f"{too_large} (Content-Length is {int(length)})")
@@ -158,14 +162,14 @@ class _Receiver:
             raise _Refused(400, str(error)) from None
 
 
-async def _stream(receive: Receive) -> AsyncIterator[bytes]:
+async def _stream(message: Any, receive: Receive) -> AsyncIterator[bytes]:
     while True:
-        message: Any = await receive()
         if message["type"] == "http.disconnect":
             raise _HungUp
         yield message.get("body", b"")
         if not message.get("more_body"):
             return
+        message = await receive()
 
 
 def _check_names(request: Request) -> None:

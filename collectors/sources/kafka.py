@@ -43,6 +43,8 @@ class KafkaOptions(Options):
 class KafkaSource:
     """One consumer. It joins its group at the first read."""
 
+    poll_seconds = 0.2
+
     def __init__(self, context: SourceContext) -> None:
         self._options: KafkaOptions = KafkaOptions.of(context)
         self._name = context.name

@@ -75,6 +75,8 @@ class _Object:
 class ObjectStoreSource:
     """The objects below one prefix, oldest first; schema objects before the others."""
 
+    poll_seconds = 30.0
+
     def __init__(self, context: SourceContext) -> None:
         self._options: ObjectStoreOptions = ObjectStoreOptions.of(context)
         self._context = context

@@ -52,12 +52,14 @@ class SourceContext:
 
 
 class Source(Protocol):
-    """One place logs are read from. A runner calls it from one thread.
+    """One place logs are read from. A runner calls it from one thread, every `poll_seconds` when all is read.
 
     `read` yields what there is after `position` (None at first) and ends when there is no more now. It is called again
     after a pause. `done` is called with the position of the last piece that is durable; several may become so together.
     Errors are raised: the runner closes the source, makes a new one and goes on from the last durable position.
     """
+
+    poll_seconds: float
 
     def read(self, position: Any) -> Iterator[Piece]: ...
 

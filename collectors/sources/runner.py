@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from collectors.collector import Collector, Request, Taken, refuse_body
 from collectors.formats import Decoded, Log, LogFormat, find_format
 from collectors.formats.reading import said
 from collectors.inbox import Answer, Delivery, Receipt
+from collectors.pausing import Pauses, words
 from collectors.sources.registry import Piece, Source, SourceContext, make_source, recognise
 from monitor.config import NO_MAPPING
 from monitor.errors import Unavailable
@@ -81,13 +82,14 @@ class SourceRunner:
         self._source: Source | None = None
         self._state = SourceState()
         self._gathered = _Gathered()
+        self._pauses = Pauses(collector.settings)
 
     def run(self, stop: threading.Event) -> None:
         """Read until `stop` is set. What fails is said in one line and tried again, each time after a longer pause."""
         failures = 0
         while not stop.is_set():
             try:
-                pause = 0.0 if self.read_available(stop) else self._context.settings.poll_seconds
+                pause = 0.0 if self.read_available(stop) else self._poll_seconds()
                 failures = 0
             except Exception as error:
                 failures += 1
@@ -103,13 +105,17 @@ class SourceRunner:
     def read_available(self, stop: threading.Event | None = None) -> bool:
         """Take in what there is to read now; False when there was nothing. Raises what source and inbox raise."""
         stop = stop or threading.Event()
+        if not self._pauses.allows(self.name, self._context.clock()):
+            return False
         source = self._open()
         found = False
         for taken in (taken for piece in source.read(self._state.position) for taken in self._take(piece)):
             found = True
             self._gather(taken, stop)
-            if stop.is_set():
-                break
+            if stop.is_set() or self._pauses.of(self.name):
+                self._deliver(stop)
+                self.close()  # what it has read beyond this is read again
+                return not self._pauses.of(self.name)
         self._deliver(stop)
         return found
 
@@ -130,14 +136,14 @@ class SourceRunner:
     def _take(self, piece: Piece) -> Iterator[Taken]:
         """The piece's stretches, each with the state in which reading would go on after it."""
         before, now = self._state, self._context.clock()
-        request = self._request(piece, now)
         memory, digest = deepcopy(before.memory), ""
+        request = self._request(piece, now, memory)
         if before.part:
             digest = _digest(piece.body)
         skip = before.part if digest == before.part_of else 0
         waiting, log_format = None, ""
         if piece.body:
-            for index, (decoded, log_format) in enumerate(self._decode(piece, replace(request, memory=memory))):
+            for index, (decoded, log_format) in enumerate(self._decode(piece, request)):
                 if waiting is not None:
                     digest = digest or _digest(piece.body)
                     self._state = _with(self._state, part=index, part_of=digest)
@@ -170,7 +176,7 @@ class SourceRunner:
             return find_format(name)
         return recognise(self._log(piece, request))
 
-    def _request(self, piece: Piece, now: datetime) -> Request:
+    def _request(self, piece: Piece, now: datetime, memory: dict[str, Any]) -> Request:
         settings = self._context.settings
         return Request(
             kind=Kind.LABELS if settings.labels else Kind.PREDICTIONS,
@@ -180,6 +186,7 @@ class SourceRunner:
             version=settings.version or None,
             headers=piece.headers,
             path=piece.path,
+            memory=memory,
         )
 
     def _log(self, piece: Piece, request: Request) -> Log:
@@ -224,6 +231,13 @@ class SourceRunner:
                 self._collector.metrics.source_records.labels(self.name, outcome).inc(count)
         if self._source is not None:
             self._source.done(gathered.state.position)
+        reason = delivery.refusals[-1].reason if delivery.refusals else ""
+        change = self._pauses.note(self.name, accepted, refused, reason, self._context.clock())
+        if change is not None:
+            log.warning("%s", words(change))
+
+    def _poll_seconds(self) -> float:
+        return self._context.settings.poll_seconds or (self._source.poll_seconds if self._source else 1.0)
 
     def _append(self, delivery: Delivery, stop: threading.Event) -> Receipt:
         """Store a delivery. An inbox that is full, or a disk, is waited for; nothing is read meanwhile."""
@@ -257,7 +271,7 @@ def _digest(body: bytes) -> str:
 
 def _merged(deliveries: list[Delivery], checkpoint: tuple[str, bytes]) -> Delivery:
     """Deliveries of one source and format as one."""
-    return replace(
+    return _with(
         deliveries[0],
         batches=[batch for each in deliveries for batch in each.batches],
         refusals=[refusal for each in deliveries for refusal in each.refusals],

@@ -12,15 +12,17 @@ from typing import Any, get_type_hints
 
 from alerts import Channel, ResponseTarget
 from collectors.formats import LogFormat
+from collectors.sources.registry import Source
 from docs.generate.markdown import code, doc_of, join, table
 from monitor.drift import DriftMethod
 from monitor.engines import Engine
-from monitor.plugins import CHANNELS, DRIFT_METHODS, ENGINES, FAMILIES, LOG_FORMATS, RESPONSE_TARGETS, Family
+from monitor.plugins import CHANNELS, DRIFT_METHODS, ENGINES, FAMILIES, LOG_FORMATS, RESPONSE_TARGETS, SOURCES, Family
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 # What each family's members are, and the test that runs over all of them.
 INTERFACES: Mapping[Family, tuple[type, str]] = {
     LOG_FORMATS: (LogFormat, "tests/collectors/test_format_contract.py"),
+    SOURCES: (Source, "tests/contracts/test_source_contract.py"),
     DRIFT_METHODS: (DriftMethod, "tests/contracts/test_drift_method_contract.py"),
     ENGINES: (Engine, "tests/contracts/test_engine_contract.py"),
     CHANNELS: (Channel, "tests/alerts/test_channel_contract.py"),

@@ -48,6 +48,7 @@ def create_api(
         responses={code: {"model": ErrorAnswer, "description": text} for code, text in _ERRORS.items()},
     )
     api.state.db, api.state.keys, api.state.now = db, keys, now
+    api.state.replay = None
     api.state.baseline_rows = settings.monitoring.baseline_rows if settings else None
     api.state.settle = timedelta(seconds=settings.jobs.settle_seconds if settings else 0)
     api.include_router(status.router)

@@ -130,12 +130,16 @@ class Ingest:
                     log.raw.close()
         if not self.tally.files:
             known = ", ".join(repr(name) for name in self.tally.unrecognised[:3]) or "no file with content"
-            raise InvalidValue(f"no log format recognises what is in {str(wish.path)!r} ({known}); name one with --format")
+            raise InvalidValue(
+                f"no log format recognises what is in {str(wish.path)!r} ({known}); name one with --format"
+            )
 
     def _recognised(self, log: OpenLog, alone: bool) -> LogFormat | None:
         wish = self._wish
         try:
-            return choose_format(Log(log.head, wish.kind, wish.model, path=log.path, mapping=wish.mapping), wish.format_name)
+            return choose_format(
+                Log(log.head, wish.kind, wish.model, path=log.path, mapping=wish.mapping), wish.format_name
+            )
         except InvalidValue:
             if alone:
                 raise

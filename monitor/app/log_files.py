@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from collectors.formats import LogFormat
 from monitor.errors import NotFound
@@ -60,7 +60,7 @@ def open_log(path: Path | None, now: datetime) -> OpenLog:
         stream = raw
         if head.startswith(_GZIP) and path is not None:
             raw.seek(0)
-            stream = gzip.GzipFile(fileobj=raw)
+            stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
             head = stream.read(PIECE_BYTES)
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from None

@@ -49,12 +49,12 @@ class Supervisor:
     """
 
     def __init__(
-        self, children: Sequence[Child], logs: Path, say: Callable[[str], None], stop_seconds: float = _STOP_SECONDS
+        self, children: Sequence[Child], logs: Path, say: Callable[[str], None], stop_seconds: float | None = None
     ) -> None:
         self.children = list(children)
         self._logs = logs
         self._say = say
-        self._stop_seconds = stop_seconds
+        self._stop_seconds = _STOP_SECONDS if stop_seconds is None else stop_seconds
 
     def start(self, stop: threading.Event | None = None) -> None:
         """Start every child and wait until it answers, or until `stop` is set.

@@ -73,7 +73,7 @@ class Pull:
         threads = [threading.Thread(target=each.run, args=(stop,), name=f"source-{each.name}") for each in self.runners]
         for thread in threads:
             thread.start()
-        pace = self.settings.collector.flush_seconds
+        pace = _STAND_BY_SECONDS  # a flusher that starts at the same time has the first turn
         while not stop.wait(pace):
             pace = self.settings.collector.flush_seconds if self.flush() else _STAND_BY_SECONDS
         for thread in threads:
@@ -119,7 +119,7 @@ def holding_sources(settings: Settings) -> Iterator[None]:
     try:
         connection = connect(path, exclusively=True, timeout=0.5)
         with transaction(connection):
-            connection.execute("CREATE TABLE IF NOT EXISTS held (nothing TEXT)")
+            connection.execute("CREATE TABLE IF NOT EXISTS held (by_whom TEXT)")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise Conflict(f"another `kedge pull` reads the sources of {str(settings.data_dir)!r}") from None

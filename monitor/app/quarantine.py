@@ -1,4 +1,4 @@
-"""Replaying and dropping refused records.
+"""Replaying refused records.
 
 A replay decodes the payload again, with the format, model and source it came with. What is accepted now is committed to
 the inbox first, under an idempotency key and with prediction ids that follow from the quarantine row, and leaves
@@ -9,27 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, cast
 
 import msgspec
 
-from collectors.collector import Collector, Request, Taken, refuse_body
+from collectors.collector import Collector, Request, Taken
 from collectors.deliveries import Receipt
 from collectors.formats import Decoded, Log, LogFormat, find_format
 from collectors.formats.kedge_json import KedgeJson
 from collectors.inbox import Inbox
-from collectors.quarantine import was_cut
+from collectors.quarantine import bounded, was_cut
 from collectors.wire import Half, WireLabel, WirePrediction
 from monitor.config import CollectorSettings
-from monitor.db import audit, quarantine
+from monitor.db import quarantine
 from monitor.db.database import Database
 from monitor.db.models import QuarantineRow
 from monitor.db.quarantine import Selection
 from monitor.errors import ConfigError, Unavailable
 from monitor.lake import Kind
+from monitor.records import Refusal
 
 TOGETHER = 200
 """How many rows are read, stored and deleted at a time."""
@@ -64,9 +65,15 @@ class _RowIds:
 
 @dataclass(slots=True)
 class _Progress:
+    """A row and what it gives now: what would be taken, or the new reason against it (None: there is no news)."""
+
     row: QuarantineRow
-    taken: Taken
+    taken: Taken | None
+    reason: str | None = None
     future: Future[Receipt] | None = None
+
+
+_Accepted = tuple[_Progress, Taken]
 
 
 def replay(
@@ -77,10 +84,15 @@ def replay(
     now: datetime,
     actor: str,
     *,
+    as_model: str | None = None,
     dry_run: bool = False,
+    most: int | None = None,
     advance: Callable[[int, int], None] = lambda done, selected: None,
 ) -> Replayed:
     """Replay the selected rows, oldest first; `dry_run` only says what would become of them.
+
+    `as_model` is the model of records that name none. After `most` rows, or a few more, it stops; those that stay are
+    the first of the next time, so drop or mend them.
 
     What is refused on the way comes under a later id and is not looked at again. Raises Unavailable when the inbox
     can't store more; what was stored until then is done.
@@ -93,34 +105,17 @@ def replay(
     try:
         looked_at = 0
         for rows in _selected(db, selection, last):
-            _replay_rows(db, collector, ids, rows, now, done, dry_run)
+            _replay_rows(db, collector, ids, rows, as_model, now, done, dry_run)
             looked_at += len(rows)
             advance(looked_at, selected)
+            if most is not None and looked_at >= most:
+                break
     finally:
         if not dry_run and selected:
             counts = {each.name: getattr(done, each.name) for each in fields(done)}
-            _note(db, now, actor, "quarantine.replayed", selection, **counts)
+            with db.session() as session:
+                quarantine.note_action(session, now, actor, "quarantine.replayed", selection, **counts)
     return done
-
-
-def drop(db: Database, selection: Selection, now: datetime, actor: str) -> int:
-    """Delete the selected rows for good. Returns how many."""
-    with db.session() as session:
-        selected, last = quarantine.count_selected(session, selection)
-        dropped = quarantine.forget_selected(session, selection, last) if selected else 0
-    if dropped:
-        _note(db, now, actor, "quarantine.dropped", selection, records=dropped)
-    return dropped
-
-
-def _note(db: Database, now: datetime, actor: str, action: str, selection: Selection, **detail: Any) -> None:
-    """An entry of the audit log, which never holds what a record contained: a part of a reason might."""
-    by = {"model": selection.model, "source": selection.source, "ids": list(selection.ids[:20]) or None}
-    by["since"] = None if selection.since is None else selection.since.isoformat()
-    by["reason"] = None if selection.reason is None else "given"
-    chosen = {name: value for name, value in by.items() if value is not None}
-    with db.session() as session:
-        audit.record_action(session, now, actor, action, "quarantine", selection=chosen or "all", **detail)
 
 
 def _selected(db: Database, selection: Selection, last: int) -> Iterator[Sequence[QuarantineRow]]:
@@ -139,6 +134,7 @@ def _replay_rows(
     collector: Collector,
     ids: _RowIds,
     rows: Sequence[QuarantineRow],
+    as_model: str | None,
     now: datetime,
     done: Replayed,
     dry_run: bool,
@@ -149,62 +145,64 @@ def _replay_rows(
             done.not_whole += 1
             continue
         ids.row = f"{row.collector_id}/{row.inbox_id}"
-        progress.append(_Progress(row, _take(collector, row, now)))
-    accepted = [each for each in progress if each.taken.accepted]
-    again = [each for each in progress if not each.taken.accepted]
+        progress.append(_look(collector, row, as_model, now))
+    accepted = [(each, each.taken) for each in progress if each.taken]
+    again = [each for each in progress if not each.taken]
     done.again += len(again)
     if dry_run:
         _count(done, accepted)
         return
-    for each in accepted:
-        each.future = collector.inbox.submit(replace(each.taken.delivery, received_at=now))
+    for each, taken in accepted:
+        # What is known under the row's key is stored already, also if the model was another then: no conflict.
+        delivery = msgspec.structs.replace(taken.delivery, received_at=now, conflict=None)
+        each.future = collector.inbox.submit(delivery)
     stored, failure = _stored(accepted)
     _count(done, stored)
     with db.session() as session:
-        quarantine.forget_ids(session, [each.row.id for each in stored])
+        quarantine.forget_ids(session, [each.row.id for each, _ in stored])
         for each in again:
-            reasons = [refusal.reason for refusal in each.taken.delivery.refusals]
-            if reasons and reasons[0] != each.row.reason:
-                quarantine.set_reason(session, each.row.id, reasons[0])
+            if each.reason is not None and each.reason != each.row.reason:
+                quarantine.set_reason(session, each.row.id, each.reason)
     if failure is not None:
         raise failure
 
 
-def _stored(accepted: Sequence[_Progress]) -> tuple[list[_Progress], Unavailable | None]:
+def _stored(accepted: Sequence[_Accepted]) -> tuple[list[_Accepted], Unavailable | None]:
     """Those that are durable now, or have been since an earlier try, and what stood against the others."""
     stored, failure = [], None
-    for each in accepted:
+    for each, taken in accepted:
         assert each.future is not None
         try:
             each.future.result()
-            stored.append(each)
+            stored.append((each, taken))
         except Unavailable as error:
             failure = error
     return stored, failure
 
 
-def _count(done: Replayed, taken: Sequence[_Progress]) -> None:
-    done.taken += len(taken)
-    done.records += sum(each.taken.accepted for each in taken)
+def _count(done: Replayed, accepted: Sequence[_Accepted]) -> None:
+    done.taken += len(accepted)
+    done.records += sum(taken.accepted for _, taken in accepted)
 
 
-def _take(collector: Collector, row: QuarantineRow, now: datetime) -> Taken:
+def _look(collector: Collector, row: QuarantineRow, as_model: str | None, now: datetime) -> _Progress:
     """Take the payload as if it came when it first did; a time that lay in the future then may be past now."""
+    chosen = _format(row)
+    if isinstance(chosen, str):
+        return _Progress(row, None, chosen)
     request = Request(
         kind=Kind(row.kind),
         received_at=row.received_at,
         source=row.source,
-        model=row.model,
+        model=row.model or as_model,
         key=f"quarantine/{row.collector_id}/{row.inbox_id}",
     )
-    chosen = _format(row)
-    if isinstance(chosen, str):
-        return refuse_body(request, 422, chosen)
-    taken = collector.take(row.payload, request, chosen)
-    if not taken.accepted:
-        later = collector.take(row.payload, replace(request, received_at=now), chosen)
-        taken = later if later.accepted else taken
-    return taken
+    for at in (row.received_at, now):
+        taken = collector.take(row.payload, msgspec.structs.replace(request, received_at=at), chosen)
+        if taken.accepted:
+            return _Progress(row, taken)
+    refusals = taken.delivery.refusals
+    return _Progress(row, None, bounded(Refusal(index=0, reason=refusals[0].reason)).reason if refusals else None)
 
 
 def _format(row: QuarantineRow) -> LogFormat | str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from collectors.formats import Log, LogFormat
 from collectors.formats.gathering import first_object
-from collectors.mapping import Mapper, flat, maps
+from collectors.mapping import Mapper, maps
+from collectors.terms import as_utc
+from collectors.units import as_moment
 from collectors.wire import Half, WireRecord
 
 _MOST_ROWS = 40
@@ -72,17 +75,35 @@ def _said(record: WireRecord | Half) -> dict[str, Any]:
 
 def _origin(value: Any, name: str, log: Log) -> str:
     """Where in the log's first JSON object the value is, or nothing: units were converted, or it is no JSON."""
-    places = [place for place, each in flat(first_object(log.body)).items() if _same(each, value)]
+    places = [place for place, each in _scalars(first_object(log.body)) if _same(each, value, log)]
     alike = [place for place in places if place.rpartition(".")[2] == name]
     return (alike or places or [""])[0]
 
 
-def _same(sent: Any, value: Any) -> bool:
+def _scalars(sent: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every scalar of a JSON value with the path to it."""
+    if isinstance(sent, Mapping):
+        for key, value in sent.items():
+            yield from _scalars(value, f"{place}.{key}" if place else str(key))
+    elif isinstance(sent, list):
+        for n, value in enumerate(sent):
+            yield from _scalars(value, f"{place}[{n}]")
+    else:
+        yield place, sent
+
+
+def _same(sent: Any, value: Any, log: Log) -> bool:
+    if isinstance(value, datetime):
+        try:
+            return as_moment(sent, log.mapping) == as_utc(value)
+        except ValueError:
+            return False
     return isinstance(sent, bool) == isinstance(value, bool) and str(sent) == str(value)
 
 
 def _is_label(record: WireRecord) -> bool:
-    return set(_said(record)) <= {"model", "prediction_id", "label", "label_time"}
+    said = set(_said(record))
+    return "label" in said and said <= {"model", "prediction_id", "label", "label_time"}
 
 
 def _cut(rows: list[tuple[str, Any, str]]) -> list[tuple[str, Any, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from datetime import datetime
 from typing import Any
 
 import uvicorn
@@ -24,12 +25,15 @@ from monitor.api import create_api
 from monitor.api.dependencies import Reader
 from monitor.app.logs import set_up_logging
 from monitor.app.processes import Child, Supervisor
+from monitor.app.quarantine import Replayed, replay
 from monitor.app.stores import clock, open_database
 from monitor.config import Settings
+from monitor.db.quarantine import Selection
 
 log = logging.getLogger(__name__)
 
 _SWITCH_SECONDS = 0.0005
+_MOST_REPLAYED = 10_000  # rows of quarantine that one call of the API looks at
 
 
 class Web:
@@ -44,6 +48,7 @@ class Web:
         collector = Collector(self.inbox, settings.collector, CollectorMetrics(registry))
         keys = KeyRing(self.db)
         self.api: FastAPI = create_api(self.db, keys, clock, settings)
+        self.api.state.replay = self._replay
         _expose(self.api, registry)
         _describe(self.api, openapi_paths())
         self.app = Door(self.api, collector, keys, clock)
@@ -51,6 +56,10 @@ class Web:
     def close(self) -> None:
         self.inbox.close()
         self.db.close()
+
+    def _replay(self, selection: Selection, now: datetime, actor: str, dry_run: bool) -> Replayed:
+        limits = self.settings.collector
+        return replay(self.db, self.inbox, limits, selection, now, actor, dry_run=dry_run, most=_MOST_REPLAYED)
 
 
 def run_collector(settings: Settings) -> None:

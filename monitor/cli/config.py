@@ -61,7 +61,7 @@ def _flatten(model: BaseModel, prefix: str) -> Iterator[tuple[str, Any, str]]:
         value = getattr(model, name)
         yield from _flatten_value(f"{prefix}{name}", value, field.description or "")
     for name, value in (model.model_extra or {}).items():
-        yield f"{prefix}{name}", value, "a setting of the plug-in"
+        yield from _flatten_value(f"{prefix}{name}", value, "a setting of the plug-in")
 
 
 def _flatten_value(name: str, value: Any, meaning: str) -> Iterator[tuple[str, Any, str]]:

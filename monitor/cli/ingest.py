@@ -32,6 +32,9 @@ _NOT_WRITTEN = (
     "the accepted records are safe in the inbox, but could not be written to the lake; "
     "the next `kedge ingest` or `kedge up` does it"
 )
+_FLUSHED_TOGETHER = 500_000
+"""Records after which a long log is written to the lake, so that the inbox stays small."""
+
 _PATIENCE = 2.0
 """Seconds before a progress bar is worth its place."""
 
@@ -83,6 +86,7 @@ def ingest(
         return
     stores = open_stores(settings)
     inbox = Inbox(settings.inbox_path, settings.collector.inbox_max_bytes)
+    flushed_at = 0
     try:
         with _progress(as_json) as show:
             for step in reading.run(inbox):
@@ -91,6 +95,9 @@ def ingest(
                     if ask and sys.stdin.isatty() and not typer.confirm("Take it in?", err=True):
                         raise typer.Abort
                 show(step, reading.tally)
+                if reading.tally.accepted - flushed_at >= _FLUSHED_TOGETHER:
+                    flushed_at = reading.tally.accepted
+                    flush_inbox(stores, inbox)  # what fails here is tried again, and told of, at the end
         flushed = flush_inbox(stores, inbox)
     finally:
         inbox.close()
@@ -130,7 +137,12 @@ def _tell(tally: Tally, flushed: Flushed, as_json: bool) -> None:
     """The outcome, and the exit status."""
     formats = ", ".join(tally.formats)
     if as_json:
-        counts = {"accepted": tally.accepted, "refused": tally.refused, "skipped": tally.skipped, "halves": tally.halves}
+        counts = {
+            "accepted": tally.accepted,
+            "refused": tally.refused,
+            "skipped": tally.skipped,
+            "halves": tally.halves,
+        }
         files = {"files": tally.files, "unrecognised": tally.unrecognised}
         told = {"format": formats, **counts, "reason": tally.reason, **files}
         print_json(told | {"lake": flushed.outcome, "failures": flushed.failures})
@@ -156,7 +168,12 @@ def _tell(tally: Tally, flushed: Flushed, as_json: bool) -> None:
 @contextmanager
 def _progress(as_json: bool) -> Iterator[Any]:
     """A function to call after each step; it draws a bar of bytes once that has taken a while."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
     progress = Progress(*columns, console=err, transient=True)
     bar = progress.add_task("", total=None)
     started, drawn = time.monotonic(), False
@@ -172,7 +189,8 @@ def _progress(as_json: bool) -> Iterator[Any]:
     try:
         yield show
     finally:
-        progress.stop()
+        if drawn:
+            progress.stop()
 
 
 def _shown(value: Any) -> str:

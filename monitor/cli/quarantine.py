@@ -28,8 +28,9 @@ from monitor.cli.output import (
 )
 from monitor.cli.settings import read_settings
 from monitor.db.database import Database
-from monitor.db.quarantine import Selection, count_selected
+from monitor.db.quarantine import Selection, count_selected, drop_refusals
 from monitor.errors import InvalidValue
+from monitor.records import check_model_name
 from monitor.windows import EPOCH, parse_size
 
 app = typer.Typer(no_args_is_help=True, help="What was refused, and why: list, show, replay or drop it.")
@@ -133,6 +134,7 @@ def replay(
     source: Source = None,
     since: Since = None,
     everything: Everything = False,
+    as_model: Annotated[str | None, typer.Option(help="Model of the records that name none.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would become of them; change nothing.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -143,6 +145,8 @@ def replay(
         kedge quarantine replay --model churn --reason "lies in the future"
     """
     now = clock()
+    if as_model is not None:
+        check_model_name(as_model)
     selection = _selection(ids, model, reason, source, _moment(since, now), everything, "replay")
     stores = open_stores(read_settings())
     inbox = Inbox(stores.settings.inbox_path, stores.settings.collector.inbox_max_bytes)
@@ -156,7 +160,7 @@ def replay(
 
             done = actions.replay(
                 stores.db, inbox, stores.settings.collector, selection, now, getpass.getuser(),
-                dry_run=dry_run, advance=advance,
+                as_model=as_model, dry_run=dry_run, advance=advance,
             )  # fmt: skip
         if done.taken and not dry_run:
             flushed = flush_inbox(stores, inbox)
@@ -205,7 +209,8 @@ def drop(
         meant, _ = count_selected(session, selection)
     if meant and not yes:
         typer.confirm(f"delete {meant} refused record{'s' if meant > 1 else ''} for good?", abort=True, err=True)
-    dropped = actions.drop(database, selection, now, getpass.getuser()) if meant else 0
+    with database.session() as session:
+        dropped = drop_refusals(session, selection, now, getpass.getuser())
     if as_json:
         print_json({"dropped": dropped})
     else:

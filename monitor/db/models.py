@@ -300,6 +300,25 @@ class CollectorProgress(Base):
     counted_through: Mapped[int] = mapped_column(BigId)
 
 
+class ServiceSample(Base):
+    """What a version of a model served between two looks at its server's counters; `payload` is a ServiceProfile."""
+
+    __tablename__ = "service_samples"
+    __table_args__ = (
+        UniqueConstraint("model_id", "source", "version", "start"),
+        Index("ix_service_samples_end", "model_id", "end"),
+    )
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"))
+    source: Mapped[str] = mapped_column(String(200))
+    version: Mapped[str] = mapped_column(String(200))
+    start: Mapped[datetime]
+    end: Mapped[datetime]
+    payload: Mapped[bytes]
+    latency_sum: Mapped[float]
+    latency_count: Mapped[int] = mapped_column(BigId)
+
+
 class ApiKey(Base):
     """A key's role and hash; the key itself is shown once and never stored."""
 

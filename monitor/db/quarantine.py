@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from monitor.db import audit
 from monitor.db.models import QuarantineRow
 
 LONGEST_SOURCE = 100
@@ -47,6 +48,17 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         return self == Selection()
+
+    def words(self) -> dict[str, Any] | str:
+        """For the audit log, which never holds what a record contained: a part of a reason might."""
+        given = {
+            "ids": list(self.ids[:20]),
+            "model": self.model,
+            "reason": self.reason and "given",
+            "source": self.source,
+            "since": self.since and self.since.isoformat(),
+        }
+        return {name: value for name, value in given.items() if value} or "all"
 
     def conditions(self) -> list[ColumnElement[bool]]:
         r = QuarantineRow
@@ -157,10 +169,18 @@ def forget_ids(session: Session, ids: Sequence[int]) -> int:
     return forgotten
 
 
-def forget_selected(session: Session, selection: Selection, through_id: int) -> int:
-    """Delete the selected records up to this id. Returns how many."""
-    statement = delete(QuarantineRow).where(QuarantineRow.id <= through_id, *selection.conditions())
-    return len(session.scalars(statement.returning(QuarantineRow.id)).all())
+def drop_refusals(session: Session, selection: Selection, now: datetime, actor: str) -> int:
+    """Delete the selected records for good, and note it in the audit log. Returns how many."""
+    statement = delete(QuarantineRow).where(*selection.conditions())
+    dropped = len(session.scalars(statement.returning(QuarantineRow.id)).all())
+    if dropped:
+        note_action(session, now, actor, "quarantine.dropped", selection, records=dropped)
+    return dropped
+
+
+def note_action(session: Session, now: datetime, actor: str, action: str, selection: Selection, **counts: int) -> None:
+    """An entry of the audit log about what was done with selected records."""
+    audit.record_action(session, now, actor, action, "quarantine", selection=selection.words(), **counts)
 
 
 def set_reason(session: Session, record_id: int, reason: str) -> None:

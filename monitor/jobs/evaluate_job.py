@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from monitor.baselines import BaselineProfile, decode_baseline
-from monitor.db import baseline_store, catalog, monitors, results, window_store
+from monitor.db import baseline_store, catalog, monitors, results, service_samples, window_store
 from monitor.db.models import Baseline, Model, Monitor, WindowState
 from monitor.db.results import EvaluationRow
 from monitor.engines import ProfileRequest
@@ -22,6 +22,7 @@ from monitor.jobs.stores import Stores
 from monitor.points import Point
 from monitor.profiles import WindowProfile, encode_profile
 from monitor.schemas import Task
+from monitor.service import with_counters
 from monitor.windows import Window
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ def _profile(stores: Stores, task: _Task) -> WindowProfile:
     window, model = task.window, task.model
     with stores.db.reading() as session:
         features = catalog.read_features(session, model.id)
+        counted = service_samples.served_in(session, model.id, window)
     request = ProfileRequest(
         stores.predictions(model.name, window.start, window.end),
         stores.labels(model.name, window.start),
@@ -122,7 +124,8 @@ def _profile(stores: Stores, task: _Task) -> WindowProfile:
         Task(model.task) if model.task else None,
         model.positive_class,
     )
-    return stores.engine.profile(request)
+    profile = stores.engine.profile(request)
+    return msgspec.structs.replace(profile, service=with_counters(profile.service, counted))
 
 
 def _save(

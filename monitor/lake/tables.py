@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -67,6 +68,8 @@ _FITTING: dict[FeatureKind, set[type]] = {
 }
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = 86_400_000_000
+_BLOCK = 2000
+"""Rows that are turned into columns at a time: few enough to stay in the processor's cache."""
 
 
 def fit(value: Scalar, kind: FeatureKind) -> tuple[Any, bool]:
@@ -116,11 +119,18 @@ def predictions_table(
     A value that does not fit its feature's kind is kept in `type_errors`; its column holds null, or its text where the
     kind is categorical. `received` and `sources` are those of the records, where they don't carry them themselves.
     """
-    event_times = moments([record.event_time for record in records])
     if received is None:
         received = moments([record.received_time for record in cast("Sequence[PredictionRecord]", records)])
     if sources is None:
         sources = [record.source for record in cast("Sequence[PredictionRecord]", records)]
+    blocks = [slice(start, start + _BLOCK) for start in range(0, max(len(records), 1), _BLOCK)]
+    return pa.concat_tables([_block(records[b], features, received[b], sources[b]) for b in blocks])
+
+
+def _block(
+    records: Sequence[Prediction], features: Mapping[str, Feature], received: Moments, sources: Sequence[str]
+) -> pa.Table:
+    event_times = moments([record.event_time for record in records])
     columns, type_errors = _feature_columns([record.features for record in records], features)
     outcomes = [record.prediction for record in records]
     fixed = {
@@ -158,11 +168,20 @@ def _feature_columns(
     """A column per feature, and per row what did not fit."""
     type_errors: list[dict[str, str] | None] = [None] * len(rows)
     columns: dict[str, pa.Array] = {}
-    for feature in features.values():
-        values = [row.get(feature.name) for row in rows]
+    for feature, values in zip(features.values(), _transposed(rows, list(features)), strict=True):
         column = _column_that_fits(values, feature.kind)
         columns[feature.column] = _column_with_errors(values, feature, type_errors) if column is None else column
     return columns, type_errors
+
+
+def _transposed(rows: Sequence[Mapping[str, Scalar]], names: Sequence[str]) -> Iterable[Sequence[Scalar]]:
+    """The values of each name over all rows; None where a row has it not."""
+    if len(names) > 1 and rows:
+        try:
+            return list(zip(*map(itemgetter(*names), rows), strict=True))  # the usual: every row has every feature
+        except KeyError:
+            pass
+    return [[row.get(name) for row in rows] for name in names]
 
 
 def _column_that_fits(values: Sequence[Scalar], kind: FeatureKind) -> pa.Array | None:

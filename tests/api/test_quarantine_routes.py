@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from monitor.app.web import Web
+from monitor.db.audit import latest_actions
 from monitor.db.keys import Role
 from monitor.db.quarantine import RefusedRecord, add_refusals
 
@@ -48,3 +49,42 @@ def test_one_record_is_for_those_who_may_read(api: Api) -> None:
     callers = [api.with_key(role) for role in (Role.INGEST, Role.READ, Role.ADMIN)]
     assert [who.get("/v1/quarantine/1").status_code for who in callers] == [403, 200, 200]
     assert Api(api.web, "10.0.0.7").get("/v1/quarantine/1").status_code == 401
+
+
+@pytest.mark.usefixtures("refused")
+def test_replaying_and_dropping_are_for_admins(api: Api) -> None:
+    callers = [api.with_key(role) for role in (Role.INGEST, Role.READ)]
+    for path in ("/v1/quarantine/replay", "/v1/quarantine/drop"):
+        assert [who.post(path, json={"all": True}).status_code for who in callers] == [403, 403]
+    assert len(callers[1].get("/v1/quarantine").json()) == 2
+
+
+@pytest.mark.usefixtures("refused")
+def test_records_are_replayed_into_the_inbox_of_the_process(api: Api) -> None:
+    path = "/v1/quarantine/replay"
+    counts = {"selected": 2, "taken": 1, "records": 1, "again": 1, "not_whole": 0}
+    assert api.post(path, json={"all": True, "dry_run": True}).json() == counts
+    assert len(api.get("/v1/quarantine").json()) == 2
+    assert api.post(path, json={"all": True}).json() == counts
+    (row,) = api.get("/v1/quarantine").json()
+    assert row["id"] == 2
+    api.web.api.state.replay = None
+    assert api.post(path, json={"all": True}).status_code == 409
+
+
+@pytest.mark.usefixtures("refused")
+def test_records_are_dropped_and_it_is_noted(api: Api) -> None:
+    assert api.post("/v1/quarantine/drop", json={"model": "churn", "reason": "PREDICTION"}).json() == {"dropped": 1}
+    assert api.post("/v1/quarantine/drop", json={"ids": [1]}).json() == {"dropped": 0}
+    with api.web.db.reading() as session:
+        entry = latest_actions(session)[0]
+    assert (entry.actor, entry.action, entry.detail["selection"]) == (
+        "anonymous", "quarantine.dropped", {"model": "churn", "reason": "given"})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"all": True, "model": "m"}, {"ids": [0]}, {"ids": ["x"]}, {"since": "2026-03-04"}]
+)
+@pytest.mark.parametrize("path", ["/v1/quarantine/replay", "/v1/quarantine/drop"])
+def test_a_choice_that_is_none_is_422(api: Api, path: str, body: dict[str, object]) -> None:
+    assert api.post(path, json=body).status_code == 422

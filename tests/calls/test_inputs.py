@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import struct
@@ -113,6 +114,16 @@ def test_a_mapping_may_say_where_features_and_entity_are() -> None:
     assert rows({"a": 1, "in": {"v": {"age": 39}}}, MappingSettings(features_at="in.v")) == [{"age": 39}]
     read = read_inputs(b'[{"age": 39, "who": 7}]', mapping=MappingSettings(fields={"entity_id": "who"}))
     assert (read.rows, read.entity_ids) == ([{"age": 39}], ["7"])
+
+
+def test_a_mapping_may_say_which_key_of_the_body_is_the_id() -> None:
+    mapping = MappingSettings(fields={"prediction_id": "order"})
+    read = read_inputs(b'{"order": "o-1", "age": 39}', mapping=mapping)
+    assert (read.id, read.rows) == ("o-1", [{"age": 39}])
+    deep = read_inputs(
+        b'{"about": {"order": 7}, "instances": [[1]]}', mapping=MappingSettings(fields={"prediction_id": "about.order"})
+    )
+    assert (deep.id, deep.rows) == ("7", [{"x0": 1}])
 
 
 class TestTensors:
@@ -247,3 +258,31 @@ def test_lines_of_json_are_rows() -> None:
 def test_nan_as_python_writes_it_is_a_missing_feature() -> None:
     (row,) = rows(b'{"instances": [[NaN, 1]]}')
     assert math.isnan(row["x0"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": [1] * 100_001},
+        {"instances": [[]] * 100_001},
+        {"a": [1] * 100_001, "b": [1] * 100_001},
+        {"dataframe_split": {"columns": [], "data": [[]] * 100_001}},
+        {"inputs": [{"name": "f", "shape": [100_001], "datatype": "INT8", "data": [1] * 100_001}]},
+        {"data": {"ndarray": [[]] * 100_001}},
+        b"1\n" * 100_001,
+    ],
+)
+def test_more_rows_than_any_call_has_are_refused(body: Any) -> None:
+    with pytest.raises(BodyUnreadable, match="the body has 100001 rows; accepted: up to 100000 in one call"):
+        rows(body, None, content_type="text/csv")
+
+
+def test_a_body_that_is_still_gzip_is_unpacked() -> None:
+    packed = gzip.compress(b'{"instances": [[1]]}')
+    assert rows(packed) == [{"x0": 1}]
+    with pytest.raises(BodyUnreadable, match="gzip that is cut off"):
+        rows(packed[:-9])
+    with pytest.raises(BodyUnreadable, match="the body is damaged gzip"):
+        rows(b"\x1f\x8b\x08" + b"\xff" * 20)
+    with pytest.raises(BodyUnreadable, match="or of more than 33554432 bytes"):
+        rows(gzip.compress(bytes(2**25 + 1)))

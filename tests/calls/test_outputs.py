@@ -115,6 +115,15 @@ def test_a_mapping_says_where_things_are() -> None:
     assert answers({"p": 0.9, "z": 4}, MappingSettings(fields={"score": "p"})) == [Output("1", 0.9)]
 
 
+def test_a_mapping_that_finds_nothing_is_said() -> None:
+    mapping = MappingSettings(fields={"prediction": "out.label", "score": "out.p"})
+    with pytest.raises(
+        BodyUnreadable, match=r"\{'label': 1\} has no prediction at out\.label, score at out\.p, as mapping"
+    ):
+        answers([{"label": 1}], mapping)
+    assert answers([{"out": {"label": None}}], mapping) == [Output(None)]
+
+
 def test_the_number_of_rows_decides_where_a_list_can_be_two_things() -> None:
     assert answers([0.25, 0.75]) == [Output(0.25), Output(0.75)]
     assert answers([0.25, 0.75], rows=1) == [Output("1", 0.75, {"0": 0.25, "1": 0.75})]
@@ -202,3 +211,13 @@ def test_the_answer_says_which_model_and_request_it_is_of() -> None:
     assert (read.model, read.version, read.id) == ("iris", "v3", "a-1")
     assert read_outputs(b'{"data": {"ndarray": [1]}, "meta": {"puid": "b-2"}}').id == "b-2"
     assert read_outputs(b'{"prediction": 1, "prediction_id": "c-3"}').id == "c-3"
+    mapped = read_outputs(
+        b'{"prediction": 1, "id": "no", "about": {"order": 7}}',
+        mapping=MappingSettings(fields={"prediction_id": "about.order"}),
+    )
+    assert mapped.id == "7"
+
+
+def test_more_answers_than_any_call_has_are_refused() -> None:
+    with pytest.raises(BodyUnreadable, match="the body has 100001 rows"):
+        answers({"predictions": [0] * 100_001})

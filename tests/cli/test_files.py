@@ -68,8 +68,8 @@ def test_a_log_of_any_format_is_taken_in(kedge: Kedge, tmp_path: Path, format_na
     log.write_bytes(FORMATS[format_name](rows(300, labels=False)))
     outcome = kedge("ingest", log, "--model", "churn", "--version", "7", "--json")
     assert outcome.status == 0
-    taken = {"format": format_name, "accepted": 300, "refused": 0, "reason": ""}
-    assert outcome.json == taken | {"lake": "written", "failures": []}
+    taken = {"format": format_name, "accepted": 300, "refused": 0, "skipped": 0, "halves": 0, "reason": ""}
+    assert outcome.json == taken | {"files": 1, "unrecognised": [], "lake": "written", "failures": []}
     told = kedge("model", "show", "churn", "--json").json
     assert told["predictions"] == 300
     assert [version["name"] for version in told["versions"]] == ["7"]
@@ -166,7 +166,7 @@ def test_a_broken_log_is_no_traceback(kedge: Kedge, tmp_path: Path, content: byt
 WRONG = {
     "an unknown format": (["ingest", "log.csv", "--format", "xml"], "'xml'"),
     "a missing file": (["ingest", "nope.csv"], "file 'nope.csv' can't be read: No such file or directory"),
-    "a folder": (["ingest", "."], "file '.' can't be read: Is a directory"),
+    "an empty folder": (["ingest", "empty"], "recognises what is in 'empty' (no file with content); name one with"),
     "an unusable model name": (["ingest", "log.csv", "--model", "?"], "model name '?' is not usable"),
     "an unrecognised file": (["ingest", "photo.jpg"], "no log format recognises 'photo.jpg'; name one with --format"),
     "a baseline of a missing file": (["baseline", "create", "--model", "m", "--from", "no.csv"], "can't be read"),
@@ -182,6 +182,7 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_what_can_not_be_taken_in_is_status_2_and_one_line(kedge: Kedge, what: str) -> None:
     Path("log.csv").write_bytes(as_csv(rows(3)))
+    Path("empty").mkdir()
     Path("photo.jpg").write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF")
     arguments, why = WRONG[what]
     outcome = kedge(*arguments)

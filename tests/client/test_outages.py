@@ -226,6 +226,24 @@ def test_a_batch_given_back_is_the_next_one_again(tmp_path: Path) -> None:
     assert spool.records == 2
 
 
+def test_the_bound_holds_for_what_an_earlier_process_left_too(tmp_path: Path) -> None:
+    earlier = Spool(tmp_path, 1000)
+    for key in "abc":
+        earlier.append(Batch(Kind.PREDICTIONS, 10, b"x" * 300, key))
+    later = Spool(tmp_path, 1000)
+    assert later.append(Batch(Kind.PREDICTIONS, 7, b"x" * 600, "d")) == 20
+    assert [later.claim(), later.bytes] == [Batch(Kind.PREDICTIONS, 10, b"x" * 300, "c"), 900]
+
+
+def test_what_a_killed_process_had_half_written_is_removed(tmp_path: Path) -> None:
+    old, new = tmp_path / "1-predictions-3-a.partial", tmp_path / "2-predictions-3-b.partial"
+    for path in (old, new):
+        path.write_bytes(b"[{")
+    os.utime(old, (0, time.time() - 1000))
+    assert not Spool(tmp_path, 1000)
+    assert [path.exists() for path in (old, new)] == [False, True]
+
+
 def test_files_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.batch").write_text("mine")
     (tmp_path / "1-other-3-key.batch").write_text("mine")

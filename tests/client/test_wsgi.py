@@ -109,7 +109,8 @@ def test_an_error_that_flask_answers_is_logged_with_its_status(
         return {"rows": flask.request.get_json()["no such key"]}
 
     app.wsgi_app = KedgeWsgiMiddleware(app.wsgi_app, logger=logger)  # type: ignore[method-assign]
-    assert app.test_client().post("/predict", json=INSTANCES).status_code == 500
+    answer_out = app.test_client().post("/predict", json=INSTANCES)
+    assert (answer_out.status_code, b"Internal Server Error" in answer_out.get_data()) == (500, True)
     records = logged(collector, logger)
     assert [record["status_code"] for record in records] == [500, 500]
     assert records[0]["features"] == {"temp": 31.5, "carrier": "UA"}
@@ -147,8 +148,8 @@ def test_pieces_pass_one_by_one_while_the_application_still_works(
     pieces = KedgeWsgiMiddleware(stream, logger=logger)(environ_of(INSTANCES), lambda *_: made.append)
     assert next(iter(pieces)) == ANSWER[:9]
     assert len(made) == 1
-    assert list(pieces) == [b"", ANSWER[9:]]
     assert logger.stats.logged == 0
+    assert list(pieces) == [b"", ANSWER[9:]]
     pieces.close()  # type: ignore[attr-defined]
     assert [record["score"] for record in logged(collector, logger)] == [0.75, 0.25]
 
@@ -161,6 +162,22 @@ def environ_of(content: Any) -> dict[str, Any]:
     environ["wsgi.input"] = io.BytesIO(body)
     setup_testing_defaults(environ)
     return environ
+
+
+def test_however_the_application_reads_the_body_it_is_kept(
+    collector: LoopbackCollector, logger: PredictionLogger
+) -> None:
+    def read(environ: Any, start_response: Any) -> Iterable[bytes]:
+        stream, buffer = environ["wsgi.input"], bytearray(1000)
+        parts = [stream.read1(3), bytes(buffer[: stream.readinto(buffer)])]
+        assert json.loads(b"".join(parts)) == INSTANCES
+        assert stream.readinto(buffer) == 0
+        assert stream.seekable()
+        start_response("200 OK", JSON)
+        return [ANSWER]
+
+    assert run(KedgeWsgiMiddleware(read, logger=logger), json.dumps(INSTANCES).encode())[1] == ANSWER
+    assert [record["features"]["temp"] for record in logged(collector, logger)] == [31.5, 20]
 
 
 def test_what_is_written_the_old_way_is_read_too(collector: LoopbackCollector, logger: PredictionLogger) -> None:

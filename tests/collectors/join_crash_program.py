@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from collectors import join_buffer
+from collectors import join_buffer, joiner
 from collectors.deliveries import Answer, Delivery
 from collectors.inbox import Inbox
-from collectors.join_buffer import Joiner
+from collectors.joiner import Joiner
 from collectors.wire import Half, Side, WirePrediction
 from monitor.config import CollectorSettings
 from monitor.lake import Kind
@@ -31,8 +31,8 @@ def die() -> None:
 
 def deadly(step: str, call: int, when: str) -> None:
     """Put a step in place that kills the process. `within` is between the inserts and the deletes of the write."""
-    name = "_insert" if when == "within" else STEPS[step]
-    work, calls = getattr(join_buffer, name), [0]
+    module, name = (join_buffer, "_insert") if when == "within" else (joiner, STEPS[step])
+    work, calls = getattr(module, name), [0]
 
     def working(*args: Any) -> Any:
         calls[0] += 1
@@ -43,7 +43,7 @@ def deadly(step: str, call: int, when: str) -> None:
             die()
         return result
 
-    setattr(join_buffer, name, working)
+    setattr(module, name, working)
 
 
 def half(side: Side, number: int) -> Half:

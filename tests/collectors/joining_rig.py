@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from collectors.inbox_file import micros, open_inbox, transaction
-from collectors.join_buffer import Joiner, halves_waiting
+from collectors.join_buffer import halves_waiting
+from collectors.joiner import Joiner
 from collectors.wire import Half, Side, WirePrediction
 from monitor.config import CollectorSettings
 

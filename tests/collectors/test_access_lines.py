@@ -32,7 +32,17 @@ PREDICTIONS = {
     "/seldon/prod/churn/api/v1.0/predictions": Called("churn"),
 }
 OTHERS = [
-    *("/metrics", "/health", "/healthz", "/v2/health/ready", "/ping", "/docs", "/openapi.json", "/feedback", "/-/routes"),
+    *(
+        "/metrics",
+        "/health",
+        "/healthz",
+        "/v2/health/ready",
+        "/ping",
+        "/docs",
+        "/openapi.json",
+        "/feedback",
+        "/-/routes",
+    ),
     *("/v1/models", "/v2/models/iris", "/v2/models/iris/load", "/v1/models/iris:explain", "/v2/repository/index"),
 ]
 

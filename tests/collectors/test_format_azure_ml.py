@@ -104,6 +104,12 @@ def test_inputs_and_outputs_in_one_collection_are_whole_predictions() -> None:
     ]
 
 
+def test_merged_whole_rows_are_told_apart_by_an_id_of_their_own() -> None:
+    rows = [{"order": 7, "prediction": "late"}, {"order": 8, "prediction": "on time"}]
+    part = decode(event("model_inputs_outputs", rows), fields={"prediction_id": "order"})
+    assert [record.prediction_id for record in part.records] == ["7", "8"]  # type: ignore[union-attr]
+
+
 def test_the_share_that_is_collected_is_the_mappings() -> None:
     assert half(event("inputs", [{"a": 1}]), sampling_fraction=0.1).rows[0].sampling_fraction == 0.1
 

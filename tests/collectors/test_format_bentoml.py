@@ -177,6 +177,11 @@ def test_without_a_schema_the_mapping_names_the_prediction() -> None:
     assert (record.prediction, record.features) == (4.5, {"age": 39})
 
 
+def test_an_id_in_a_column_of_its_own_is_the_predictions() -> None:
+    record = only(decode(line(age=39, pred=1, order=7), fields={"prediction_id": "order", "prediction": "pred"}))
+    assert (record.prediction_id, record.features) == ("7", {"age": 39})
+
+
 def test_probabilities_per_class_are_scores_and_the_likeliest_is_the_prediction() -> None:
     schema = {
         "meta_data": {"bento_name": "b", "bento_version": "2a"},

@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from collectors.formats import Decoded, Log, find_format
@@ -197,6 +199,14 @@ def test_rows_come_as_lines_as_arrow_or_as_parquet(write: Any) -> None:
 @pytest.mark.parametrize("row", [LEGACY, GATEWAY, UNITY])
 def test_every_schema_is_recognised(write: Any, row: dict[str, Any]) -> None:
     assert find_format("databricks").sniff(Log(write(row)))
+
+
+@given(place=st.integers(0, 10_000), value=st.integers(0, 255))
+def test_a_damaged_arrow_stream_is_refused_or_read(place: int, value: int) -> None:
+    body = bytearray(as_arrow(LEGACY))
+    body[place % len(body)] = value
+    for part in find_format("databricks").decode(Log(bytes(body))):
+        assert all(refused.reason for refused in part.refusals)
 
 
 def test_a_cut_off_arrow_stream_gives_what_came_before_and_says_so() -> None:

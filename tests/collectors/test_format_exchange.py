@@ -162,6 +162,12 @@ def test_a_call_of_three_rows_is_three_predictions() -> None:
     assert [(r.features["x"], r.prediction) for r in records] == [(0, 1), (1, 2), (2, 3)]
 
 
+def test_callers_may_put_ids_into_a_column() -> None:
+    line = exchange({"instances": [{"order": "o-1", "x": 1}, {"order": "o-2", "x": 2}]}, {"predictions": [0, 1]})
+    records = one(line, mapping=MappingSettings(fields={"prediction_id": "order"}))
+    assert [(r.prediction_id, r.features) for r in records] == [("o-1", {"x": 1}), ("o-2", {"x": 2})]
+
+
 def test_the_body_may_be_text_json_or_base64() -> None:
     sent = {"x": 1}
     for request in ({"body": sent}, {"body": '{"x": 1}'}, {"body_base64": base64.b64encode(b'{"x": 1}').decode()}):

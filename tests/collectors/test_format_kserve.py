@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from collectors.formats.kserve import KServe
 from collectors.joining import alone, join
 from collectors.wire import Half, Side
 from monitor.config import MappingSettings
+
+from .joining_rig import Buffer
 
 RECORDING = Path(__file__).parent.parent / "recordings" / "kserve" / "agent_cloudevents_constructed.jsonl"
 COLUMNS = ("day", "period", "nswprice", "nswdemand", "vicprice", "vicdemand", "transfer")
@@ -62,6 +65,22 @@ def test_recorded_events_join_to_predictions_and_errors() -> None:
     assert len(failed) == 4
     assert all("no response was logged" in str(record.error) for call in failed for record in call)
     assert [reason for reason in reasons if "not JSON" in reason]  # the request that was cut off counts all the same
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_recorded_events_give_the_same_records_in_any_order(tmp_path: Path, seed: int) -> None:
+    binary = [log for log in recorded_events() if "ce-id" in log.headers]
+    halves = [half for log in binary for half in read(log)[0]]
+    random.Random(seed).shuffle(halves)
+    buffer = Buffer(tmp_path / "inbox.sqlite")
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    for half in halves:
+        buffer.put(noon, half)
+        buffer.joiner.run(noon)
+    assert len(buffer.records()) == 36
+    buffer.joiner.run(noon + timedelta(hours=1))
+    errors = [record for record in buffer.records() if record.get("error")]
+    assert (len(errors), len(buffer.records()), buffer.waiting, buffer.refused()) == (4, 40, 0, [])
 
 
 def test_older_events_have_no_latency_because_their_times_are_those_of_sending() -> None:

@@ -10,7 +10,10 @@ from collectors.formats import Decoded, Log, find_format
 from collectors.wire import WirePrediction
 
 RECORDINGS = Path(__file__).parents[1] / "recordings" / "kserve"
-TIMING = b"2026-11-20 03:54:30.%03d 524 kserve.trace kserve.io.%s: 0.0020 ['http_status:%d', 'http_method:POST', 'time:wall']\n"
+TIMING = (
+    b"2026-11-20 03:54:30.%03d 524 kserve.trace kserve.io.%s: 0.0020 "
+    b"['http_status:%d', 'http_method:POST', 'time:wall']\n"
+)
 ACCESS = b'2026-11-20 03:54:30.600 uvicorn.access INFO:     127.0.0.1:40826 524 - "POST /v1/models/%s HTTP/1.1" %d X\n'
 LATENCY = (
     b"2026-11-20 03:54:30.%03d 524 kserve.trace requestId: %s, "

@@ -15,6 +15,8 @@ from collectors.joining import alone, join
 from collectors.wire import Half
 from monitor.config import NO_MAPPING, MappingSettings
 
+from .joining_rig import Buffer
+
 RECORDING = Path(__file__).parent.parent / "recordings" / "mlserver" / "exchanges.jsonl"
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 INPUT = {"name": "age", "shape": [2], "datatype": "INT64", "data": [39, 50]}

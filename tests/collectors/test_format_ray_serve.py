@@ -16,9 +16,9 @@ OLD = """\
 (HTTPProxyActor pid=71150) INFO:     Started server process [71150]
 (HTTPProxyActor pid=71150) INFO 2022-08-02 16:17:02,502 http_proxy 127.0.0.1 http_proxy.py:315 - POST / 200 3.5ms
 (ServeReplica:SayHello pid=71162) INFO 2022-08-02 16:17:02,501 SayHello SayHello#kKGBoa monitoring.py:13 - Hello world!
-(ServeReplica:SayHello pid=71162) INFO 2022-08-02 16:17:02,501 SayHello SayHello#kKGBoa replica.py:482 - HANDLE __call__ OK 0.3ms
+(ServeReplica:SayHello pid=71162) INFO 2022-08-02 16:17:02,501 Hello Hello#kKGBoa x.py:482 - HANDLE __call__ OK 0.3ms
 """
-MIDDLE = f"INFO 2024-02-15 12:11:19,125 default_Model Model#aBcDeF {ID} /predict default replica.py:749 - __CALL__ OK 5.0ms\n"
+MIDDLE = f"INFO 2024-02-15 12:11:19,125 default_Model Model#aBcDeF {ID} /predict default x.py:749 - __CALL__ OK 5.0ms\n"
 PROXY = f"INFO 2025-04-08 05:12:31,880 proxy 127.0.0.1 {ID} -- POST /predict 200 9.0ms\n"
 REPLICA = f"INFO 2025-04-08 05:12:31,880 default_Model atwo8nq0 {ID} -- CALL __call__ ERROR 7.0ms\n"
 

@@ -186,6 +186,12 @@ def test_a_frame_of_something_else_is_refused() -> None:
     assert reasons(framed(log())) == ["the frame holds no predict_log, regress_log or classify_log"]
 
 
+def test_a_refused_frame_is_kept_as_a_file_of_its_own() -> None:
+    (part,) = decode(RECORDED, columns=["age"])
+    assert "mapping.columns names 1" in part.refusals[0].reason
+    assert [record.model for record in records(part.refusals[0].payload)] == ["income", "income"]
+
+
 def test_a_log_of_a_session_run_is_refused() -> None:
     made = log()
     made.session_run_log.SetInParent()

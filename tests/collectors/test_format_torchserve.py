@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -10,16 +11,7 @@ from collectors.formats import Decoded, Log, find_format, sniff_format
 from collectors.wire import WirePrediction
 from monitor.config import MappingSettings
 
-CONSOLE = b"""\
-2024-05-30T21:46:03,625 [INFO ] main org.pytorch.serve.ModelServer - Metrics API bind to: http://127.0.0.1:8082
-2024-05-30T21:46:03,625 [INFO ] epollEventLoopGroup-3-2 ACCESS_LOG - /127.0.0.1:53514 "POST /models?url=https://models.example.test/a.mar HTTP/1.1" 405 0
-2018-10-15 13:56:18,976 [INFO ] BackendWorker-9000 ACCESS_LOG - /127.0.0.1:64003 "POST /predictions/resnet-18 HTTP/1.1" 200 118
-2023-11-11T19:48:37,462 [INFO ] W-9000-sdxl_1.0 ACCESS_LOG - /127.0.0.1:53046 "POST /v1/models/sdxl:predict HTTP/1.1" 200 86831
-2022-08-26T03:42:59,892 [INFO ] W-9001-r_1.0 ACCESS_LOG - /127.0.0.1:58782 "PUT /predictions/r/2.0 HTTP/1.1" 507 15
-2023-11-11T19:48:37,462 [INFO ] W-9000-sdxl_1.0 TS_METRICS - Requests2XX.Count:1.0|#Level:Host|#hostname:h,timestamp:1699732117
-2023-11-11T19:48:33,368 [INFO ] W-9000-sdxl_1.0-stdout MODEL_METRICS - PredictionTime.ms:44223.53|#ModelName:sdxl,Level:Model|#hostname:h,requestID:a3cc2983-996b-45ea-8324-e5f07b6e2a2a,timestamp:1699732113
-2024-05-30T21:46:05,000 [INFO ] epollEventLoopGroup-3-3 ACCESS_LOG - /127.0.0.1:53514 "GET /ping HTTP/1.1" 200 0
-"""
+CONSOLE = (Path(__file__).parents[1] / "recordings" / "torchserve" / "ts_log_constructed.log").read_bytes()
 ACCESS = b'2018-10-15T13:56:18,976 - /127.0.0.1:64003 "POST /predictions/resnet-18 HTTP/1.1" 200 118\n'
 
 

@@ -157,6 +157,14 @@ def test_a_trace_that_is_not_usable_is_refused_with_the_reason(elements: list[An
     assert expected in reason(*elements)
 
 
+def test_a_refused_trace_is_kept_as_a_trace_file_of_its_own() -> None:
+    elements = [trace(request_id="r-1"), *stamps(1, 0, 2), tensor(1, "in", "x", "39,0.5", "1,2")]
+    (part,) = decode(*elements, columns=["age"])
+    assert "mapping.columns names 1" in part.refusals[0].reason
+    (record,) = records(part.refusals[0].payload, columns=["age", "share"])
+    assert (record.prediction_id, record.features, record.latency_ms) == ("r-1", {"age": 39.0, "share": 0.5}, 2.0)
+
+
 @pytest.mark.parametrize(
     ("body", "expected"), [(b"[{", "not JSON"), (b"\xff", "not UTF-8 at byte 1"), (b"[" * 100_000, "recursion")]
 )

@@ -61,6 +61,11 @@ def test_a_record_that_is_not_usable_is_refused_and_its_neighbours_are_not() -> 
     ]
 
 
+def test_a_refused_record_is_kept_by_itself_and_not_with_its_whole_piece() -> None:
+    (part,) = gather([{"ids": ["a", "x" * 300], "score": 0.5}], predicted)
+    assert json.loads(part.refusals[0].payload) == {"prediction_id": "x" * 300, "score": 0.5}
+
+
 def test_a_half_with_an_unusable_row_or_id_is_refused() -> None:
     def half(piece: str) -> list[Outcome]:
         row = WirePrediction(score=math.inf if piece == "bad" else 0.5)

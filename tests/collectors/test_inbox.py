@@ -7,11 +7,11 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from collectors.inbox import Answer, Batch, Delivery, Inbox, micros
 from monitor.errors import Unavailable

@@ -11,7 +11,9 @@ import pytest
 
 from collectors import join_buffer
 from collectors.deliveries import Answer, Delivery
-from collectors.join_buffer import Joiner, JoinReport, read_due, settle, write
+from collectors.join_buffer import read_due, write
+from collectors.joiner import Joiner, JoinReport
+from collectors.settlement import settle
 from collectors.wire import Half
 from monitor.errors import Conflict
 from monitor.lake import Kind
@@ -68,6 +70,13 @@ def test_a_side_that_names_no_model_belongs_to_the_one_that_does(
     buffer.put(now, *halves[::order])
     assert buffer.joiner.step(now).joined == 1
     assert buffer.records()[0]["model"] == "m"
+
+
+def test_a_side_that_names_no_model_is_joined_with_one_call_only(buffer: Buffer, now: datetime) -> None:
+    buffer.put(now, request("a", now, model=None), response("a", now, model="one"), response("a", now, model="two"))
+    assert buffer.joiner.step(now) == JoinReport(joined=1, records=1)
+    assert buffer.joiner.step(now + LATER) == JoinReport(alone=1, records=1)
+    assert [record["model"] for record in buffer.records()] == ["one", "two"]
 
 
 def test_a_call_without_any_model_is_refused(buffer: Buffer, now: datetime) -> None:
@@ -151,8 +160,8 @@ def test_a_step_looks_at_so_many_halves_and_says_that_there_are_more(
     buffer: Buffer, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     buffer.put(now, *(half for n in range(10) for half in (request(str(n), now), response(str(n), now))))
-    due = read_due(buffer.connection, now, buffer.settings, most=8)
-    assert ([len(due.pairs), len(due.late)], due.more) == ([4, 0], True)
+    due = read_due(buffer.connection, now + LATER, buffer.settings, most=8)
+    assert ([len(due.pairs), len(due.late)], due.more) == ([4, 0], True)  # none is late before all were looked at
     monkeypatch.setattr(join_buffer, "_MOST_BYTES", 500)
     assert len(read_due(buffer.connection, now, buffer.settings).pairs) < 10
     report = buffer.joiner.run(now, most_steps=1)
@@ -191,7 +200,7 @@ def test_an_idle_step_writes_nothing(buffer: Buffer, now: datetime) -> None:
 def test_a_second_process_that_settled_the_same_calls_is_noticed(buffer: Buffer, now: datetime) -> None:
     buffer.put(now, request("a", now), response("a", now))
     due = read_due(buffer.connection, now, buffer.settings)
-    settled = settle(due, now, buffer.settings)
+    settled = settle(due.calls, now, buffer.settings)
     buffer.joiner.step(now)
     with pytest.raises(Conflict, match="one flusher is allowed"), buffer.writing() as connection:
         write(connection, due, settled, now)

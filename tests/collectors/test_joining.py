@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collectors.joining import NotJoinable, alone, join
+from collectors.joining import NotJoinable, alone, join, join_all
 from collectors.wire import Half, Side, WirePrediction
 
 ASKED = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -164,3 +164,32 @@ def test_joining_leaves_the_halves_as_they_were() -> None:
     join(asked, answered)
     alone(asked)
     assert (asked, answered) == (request(2, alone="gone"), response(WirePrediction(error="no")))
+
+
+def test_the_halves_of_a_file_are_joined_in_any_order() -> None:
+    halves = [
+        response(key="a", request_id="a", model="m"),
+        request(key="b", request_id="b", model="m", alone="gone"),
+        request(key="a", request_id="a"),
+        response(key="c", request_id="c", model="m"),
+        request(key="a", request_id="a"),
+    ]
+    records, reasons = join_all(halves)
+    assert sorted((r.prediction_id, r.prediction, r.error, bool(r.features)) for r in records) == [
+        ("a", 1, None, True),
+        ("b", None, "gone", True),
+        ("c", 1, None, False),
+    ]
+    assert reasons == []
+
+
+def test_calls_of_a_file_whose_rows_do_not_match_are_told() -> None:
+    records, reasons = join_all([request(3), response(), request(key="b", request_id="b")])
+    assert [record.prediction_id for record in records] == ["b"]
+    assert reasons == ["the request has 3 rows and its response 1; accepted: as many of each, or one error for all"]
+
+
+def test_one_key_in_two_models_is_two_calls() -> None:
+    halves = [half(model=name) for name in ("one", "two") for half in (request, response)]
+    records, _ = join_all([halves[0], halves[3], halves[2], halves[1]])
+    assert [(record.model, record.prediction) for record in records] == [("one", 1), ("two", 1)]

@@ -70,7 +70,9 @@ def test_an_object_or_array_of_features_is_taken_whole(sent: Any, expected: Any)
 
 
 def test_json_inside_a_text_is_looked_into() -> None:
-    made = prediction({"body": '{"in": {"a": 1}, "out": [3]}'}, fields={"prediction": "body.out[0]"}, features_at="body.in")
+    made = prediction(
+        {"body": '{"in": {"a": 1}, "out": [3]}'}, fields={"prediction": "body.out[0]"}, features_at="body.in"
+    )
     assert (made.prediction, made.features) == (3, {"a": 1})
 
 
@@ -151,3 +153,19 @@ def test_names_and_units_alone_do_not_map() -> None:
     assert not maps(NO_MAPPING)
     assert not maps(MappingSettings(columns=("a",), latency_unit="s"))
     assert maps(MappingSettings(features_at="x"))
+
+
+def test_an_id_among_the_features_is_none_of_them() -> None:
+    mapping: dict[str, Any] = {
+        "fields": {"prediction_id": "req.id", "prediction": "out", "label": "actual", "tags.plan": "req.plan"},
+        "features_at": "req",
+    }
+    made = prediction({"req": {"id": "a", "age": 39, "plan": "gold"}, "out": 1}, **mapping)
+    assert (made.prediction_id, made.features, made.tags) == ("a", {"age": 39, "plan": "gold"}, {"plan": "gold"})
+    label = prediction({"req": {"id": "a"}, "actual": 0}, **mapping)
+    assert (label.features, label.label) == ({}, 0)
+
+
+def test_the_whole_record_may_be_the_features() -> None:
+    made = prediction({"id": "a", "age": 39, "in": {"plan": "gold"}}, fields={"prediction_id": "id"}, features_at="$")
+    assert made.features == {"age": 39, "in.plan": "gold"}

@@ -52,6 +52,11 @@ def replay(rig: Rig, selection: Selection = EVERYTHING, **options: Any) -> Repla
     return actions.replay(rig.db, rig.inbox, rig.settings, selection, now, "ann", **options)
 
 
+def drop(rig: Rig, selection: Selection = EVERYTHING) -> int:
+    with rig.db.session() as session:
+        return quarantine.drop_refusals(session, selection, rig.now, "ann")
+
+
 def left(db: Database) -> Sequence[QuarantineRow]:
     with db.reading() as session:
         return quarantine.list_refusals(session)
@@ -101,6 +106,28 @@ def test_the_model_of_the_request_and_the_kind_still_hold(rig: Rig) -> None:
     keep(rig, {"prediction_id": "a", "label": 1}, kind="labels", model="income")
     assert replay(rig).records == 1
     assert rig.flush().labels == 1
+
+
+def test_records_that_name_no_model_can_be_given_one(rig: Rig) -> None:
+    nameless = {"prediction_id": "a", "prediction": 1}
+    keep(rig, nameless)
+    keep(rig, nameless, first=2, model="known then")
+    assert replay(rig).again == 1
+    assert "model is missing" in left(rig.db)[0].reason
+    assert replay(rig, as_model="income").taken == 1
+    rig.flush()
+    assert [len(rig.stored(model)) for model in ("income", "known then")] == [1, 1]
+
+
+def test_killed_and_replayed_for_another_model_it_is_stored_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(rig, {"prediction_id": "a", "prediction": 1})
+    with monkeypatch.context() as broken:
+        broken.setattr(quarantine, "forget_ids", lambda *_: 0)
+        replay(rig, as_model="income")
+    replay(rig, as_model="churn")
+    rig.flush()
+    assert [len(rig.stored(model)) for model in ("income", "churn")] == [1, 0]
+    assert left(rig.db) == []
 
 
 def test_a_limit_that_was_raised_lets_them_in(make_rig: MakeRig) -> None:
@@ -246,15 +273,15 @@ def test_only_what_is_selected_is_replayed_or_dropped(rig: Rig, selection: Selec
     keep(rig, prediction("b"), first=2, model="income")
     keep(rig, prediction("c"), first=3, source="file:x")
     assert replay(rig, selection, dry_run=True).selected == meant
-    assert actions.drop(rig.db, selection, rig.now, "ann") == meant
+    assert drop(rig, selection) == meant
     assert len(left(rig.db)) == 3 - meant
 
 
 def test_replaying_and_dropping_are_in_the_audit_log_without_what_records_contained(rig: Rig) -> None:
     keep(rig, prediction("a"), {"oops": "canary"})
     replay(rig, Selection(reason="bad then"))
-    actions.drop(rig.db, EVERYTHING, rig.now, "ann")
-    actions.drop(rig.db, EVERYTHING, rig.now, "ann")
+    drop(rig)
+    drop(rig)
     with rig.db.reading() as session:
         dropped, replayed = audit.latest_actions(session)
     assert (dropped.actor, dropped.action, dropped.detail) == (

@@ -21,7 +21,8 @@ from collectors.collector import Collector, Request, Taken
 from collectors.deliveries import Delivery, InboxRow
 from collectors.formats import WHOLE_BODY, Log, LogFormat, find_format, format_names, tf_records
 from collectors.inbox import Inbox
-from collectors.join_buffer import Joiner, halves_waiting
+from collectors.join_buffer import halves_waiting
+from collectors.joiner import Joiner
 from collectors.payloads import unpack_labels, unpack_predictions
 from collectors.quarantine import MAX_PAYLOAD
 from monitor.config import NO_MAPPING, CollectorSettings, MappingSettings

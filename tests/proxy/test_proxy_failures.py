@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import socket
 import threading
 import time
@@ -118,7 +119,7 @@ def test_an_answer_that_breaks_off_breaks_off_for_the_client_too(
     target.answer = says(b"HTTP/1.1 200 OK\r\n" + rest, stay=False)
     proxy = new_proxy()
     got = proxy.ask(post(ROW))
-    assert not got.whole
+    assert (got.start, got.whole) == (b"HTTP/1.1 200 OK", False)
     [record] = proxy.records()
     assert "broke off" in record["error"]
 
@@ -164,7 +165,7 @@ def test_a_client_that_goes_in_the_middle_takes_its_request_along(target: RawTar
     wire.send(b"POST /predict HTTP/1.1\r\nHost: m\r\nContent-Length: 50\r\n\r\n{")
     wire.close()
     [record] = wait_for_records(proxy, 1)
-    assert "broke off" in record["error"]
+    assert (record["status_code"], record["error"]) == (499, "the request broke off: the client has gone")
     assert all(not request.whole for request in target.requests)
 
 
@@ -263,3 +264,48 @@ def wait_for_records(proxy: RunningProxy, count: int) -> list[dict[str, object]]
         time.sleep(0.005)
     records: list[dict[str, object]] = proxy.logger.records
     return records
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_a_moody_target_does_each_call_is_answered_and_logged_once(
+    target: RawTarget, new_proxy: NewProxy, seed: int
+) -> None:
+    dice = random.Random(seed)
+    lock = threading.Lock()
+
+    def moody(wire: Wire, request: Message) -> bool:
+        with lock:
+            mood = dice.random()
+        if mood < 0.15:  # answers, and resets what comes next
+            wire.send(response(b'{"predictions":[1]}'))
+            return False
+        if mood < 0.25:  # resets without an answer
+            wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            return False
+        if mood < 0.35:
+            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{")
+            return False
+        wire.send(response(b'{"predictions":[1]}'))
+        return True
+
+    target.answer = moody
+    proxy = new_proxy()
+    seen: list[tuple[str, int, bool]] = []
+
+    def client(number: int) -> None:
+        for i in range(30):
+            got = proxy.ask(post(b'{"instances":[[%d]]}' % i, headers=b"X-Request-Id: %d-%d\r\n" % (number, i)))
+            seen.append((f"{number}-{i}", int(got.start.split(b" ")[1]), got.whole))
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    records = {record["prediction_id"]: record for record in proxy.records()}
+    assert len(seen) == len(records) == len(proxy.logger.records) == 120
+    for prediction_id, status, whole in seen:
+        record = records[prediction_id]
+        assert record["status_code"] == status
+        assert ("prediction" in record) == (status == 200 and whole)
+        assert ("error" in record) == (status != 200 or not whole)

@@ -90,6 +90,19 @@ def test_an_id_in_the_body_is_told_as_well(target: RawTarget, new_proxy: NewProx
     assert proxy.records()[0]["prediction_id"] == "req-1"
 
 
+@pytest.mark.parametrize("sent", ["a\\r\\nX-Evil: 1", "ä", " a", "x" * 400])
+def test_an_id_that_no_header_can_hold_is_not_told_and_does_no_harm(
+    target: RawTarget, new_proxy: NewProxy, sent: str
+) -> None:
+    answered(target, TENSORS[1])
+    proxy = new_proxy(rules=Rules(id_header=b"X-Kedge-Id"))
+    got = proxy.ask(post(TENSORS[0].replace(b"req-1", sent.encode())))
+    assert got.start == b"HTTP/1.1 200 OK"
+    assert got.get("x-evil") is None
+    told, [first, _] = got.get("x-kedge-id"), proxy.records()
+    assert told is None or told == first["prediction_id"]
+
+
 def test_zipped_bodies_are_read(target: RawTarget, new_proxy: NewProxy) -> None:
     answered(target, gzip.compress(b"[1,0]"), headers=b"Content-Encoding: gzip\r\n")
     proxy = new_proxy()

@@ -102,6 +102,27 @@ def test_rotation_while_nobody_reads_loses_nothing(reading: MakeReading, log: Pa
     assert source.read() == ["a" * 50, "b" * 50, "c" * 50]
 
 
+def test_logs_that_came_and_went_while_nobody_read_are_found_beside(
+    reading: MakeReading, log: Path, clock: Clock
+) -> None:
+    old = log.with_name("app.jsonl.0")
+    old.write_bytes(lines("long ago"))
+    age(old, clock, 10_000)
+    source = reading("files", path=str(log))
+    log.write_bytes(lines("a"))
+    age(log, clock, 1_000)
+    assert source.read() == ["a"]
+    source.close()
+    for number, each in enumerate(("b", "c", "d"), start=1):
+        log.rename(log.with_name(f"app.jsonl.{number}"))
+        log.write_bytes(lines(each))
+        age(log, clock, 1_000 - number)
+    log.with_name("app.jsonl-errors").write_bytes(b"")
+    source.restart()
+    assert source.read() == ["a", "b", "c", "d"]
+    assert source.read() == ["a", "b", "c", "d"]
+
+
 def test_a_pattern_that_covers_rotated_names_reads_each_line_once(reading: MakeReading, log: Path) -> None:
     source = reading("files", path=str(log.with_name("app.jsonl*")))
     log.write_bytes(lines("a", "b"))
