@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collectors.formats.reading import read_record, shown
-from collectors.units import as_milliseconds, as_moment, as_number
+from collectors.units import as_milliseconds, as_moment, as_number, as_status
 from collectors.wire import WireLabel, WirePrediction, WireRecord
 from monitor.lake import Kind
 from monitor.log_paths import Step, parse_path
@@ -72,8 +72,10 @@ class Mapper:
             fields = self._fields(record)
             if self.wire is WirePrediction:
                 fields["features"] = self._features(record)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, OverflowError) as error:
             return str(error)
+        except RecursionError:
+            return "the record is nested too deeply"
         if not fields.get("features") and set(fields) <= {*_OF_EVERY_RECORD, *self.mapping.constants}:
             return f"none of the mapped fields is in the record; its keys are {shown(sorted(map(str, record)))}"
         return self._checked(fields)
@@ -132,7 +134,7 @@ class Mapper:
         elif name == "latency_ms":
             fields[name] = as_milliseconds(value, self.mapping.latency_unit)
         elif name == "status_code":
-            fields[name] = int(as_number(value, name))
+            fields[name] = as_status(value)
         elif name in ("score", "sampling_fraction"):
             fields[name] = as_number(value, name)
         elif name == "scores":

@@ -23,6 +23,18 @@ def as_number(value: Any, name: str) -> float:
     raise ValueError(f"{name} {shown(value)} is not a number")
 
 
+def as_status(value: Any) -> int:
+    """An HTTP status. Raises ValueError naming the value.
+
+    >>> as_status("200"), as_status(503.0)
+    (200, 503)
+    """
+    number = as_number(value, "status_code")
+    if not number.is_integer():
+        raise ValueError(f"status_code {shown(value)} is not a whole number")
+    return int(number)
+
+
 def as_milliseconds(value: Any, unit: str = "ms", name: str = "latency_ms") -> float:
     """A latency in ms. Raises ValueError naming the field and the value.
 

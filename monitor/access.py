@@ -5,6 +5,7 @@ Shared by the collector and the API. Keys are never logged: errors and the audit
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import threading
 import time
@@ -87,13 +88,18 @@ class KeyRing:
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
-    """The key a request shows, or None. Raises AccessDenied for an Authorization header that is not a bearer key."""
+    """The key a request shows, or None. Raises AccessDenied for an Authorization header that shows none.
+
+    Loggers that can be given an address and nothing else (KServe's agent) have it in there, http://kedge:KEY@host, and
+    send it as the password of Basic authentication.
+    """
     authorization = headers.get("authorization")
     if authorization is not None:
-        scheme, _, key = authorization.strip().partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
-            raise AccessDenied(401, "the Authorization header is not usable; accepted: Bearer KEY")
-        return key.strip()
+        scheme, _, shown = authorization.strip().partition(" ")
+        key = shown.strip() if scheme.lower() == "bearer" else _password(shown) if scheme.lower() == "basic" else ""
+        if not key:
+            raise AccessDenied(401, "the Authorization header is not usable; accepted: Bearer KEY, or Basic with it")
+        return key
     key = headers.get("x-api-key", "").strip()
     return key or None
 
@@ -111,6 +117,13 @@ def is_loopback(host: str | None) -> bool:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback
+
+
+def _password(basic: str) -> str:
+    try:
+        return base64.b64decode(basic.strip(), validate=True).decode("ascii").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _anonymous(headers: Mapping[str, str], client_host: str | None, known: Mapping[str, Role]) -> Caller:

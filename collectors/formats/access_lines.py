@@ -25,6 +25,8 @@ HEAD = 65_536
 # What container runtimes put before each line: `docker logs -t`, and the files that Kubernetes keeps.
 _CONTAINER = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)) (?:(?:stdout|stderr) [FP] )?")
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 ReadLine = Callable[[str, str | None], "WirePrediction | None"]
 """Line and the time a container runtime put before it → record, or None to skip it. Raises ValueError saying why."""
 
@@ -120,6 +122,8 @@ def call_record(
 
 
 def _bare(line: str) -> tuple[str, str | None]:
-    """The line as the server wrote it, and the time before it."""
+    """The line as the server wrote it, without colours, and the time before it."""
+    if "\x1b" in line:
+        line = _COLOUR.sub("", line)
     found = _CONTAINER.match(line)
     return (line[found.end() :], found[1]) if found else (line, None)

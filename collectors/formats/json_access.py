@@ -16,7 +16,7 @@ from collectors.formats.moments import read_time
 from collectors.formats.reading import as_json
 from collectors.formats.registry import Decoded, Log
 from collectors.mapping import find
-from collectors.units import as_milliseconds, as_moment, as_number
+from collectors.units import as_milliseconds, as_moment, as_status
 from collectors.wire import MAX_NAME_LENGTH, WirePrediction
 from monitor.log_paths import parse_path
 
@@ -111,7 +111,7 @@ def _call(log: Log, line: Mapping[str, Any], keys: _Keys) -> WirePrediction | No
     if " " in target:  # nginx's $request is the whole request line
         method, target = target.split()[:2]
     status = _field(log, line, "status_code", keys.status)
-    code = None if status is None else int(as_number(status, "status_code"))
+    code = None if status is None else as_status(status)
     record = call_record(
         log,
         str(method or "POST").upper(),

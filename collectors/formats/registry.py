@@ -82,9 +82,8 @@ class LogFormat(Protocol):
     def example(self) -> Log: ...
 
 
-# Asked last to recognise a body: a mapping fits any JSON, so does the second, and a CSV reader takes almost anything
-# for a header.
-_LAST = ("mapped", "json", "csv")
+# Asked last to recognise a body: these take any table or JSON, and a CSV reader takes almost anything for a header.
+_LAST = ("arrow", "parquet", "mapped", "json", "csv")
 
 
 @lru_cache

@@ -101,7 +101,7 @@ class KafkaSource:
         error = message.error()
         if error is not None:
             raise Unavailable(f"Kafka topic {message.topic() or ', '.join(self._options.topics)!r}: {error.str()}")
-        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        topic, partition, offset = message.topic(), message.partition(), message.offset() or 0
         self._position = {**self._position, f"{topic}/{partition}": offset + 1}
         kind, at = message.timestamp()
         moment = datetime.fromtimestamp(at / 1000, UTC) if kind and at > 0 else None
@@ -130,7 +130,8 @@ def _consumer(options: KafkaOptions) -> Consumer:
 
 def _headers(message: Message) -> Mapping[str, str]:
     """The headers as text, names in lower case; the key is there as `kafka-key`."""
-    headers = {name.lower(): _text(value) for name, value in message.headers() or []}
+    sent: Any = message.headers() or []
+    headers = {name.lower(): _text(value) for name, value in sent}
     key = message.key()
     return headers if key is None else {**headers, "kafka-key": _text(key)}
 

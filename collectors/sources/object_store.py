@@ -201,10 +201,11 @@ def open_store(url: str, storage: Mapping[str, str]) -> ObjectStore:
     """The store behind an address. Raises ConfigError for one that can't be used."""
     if not url.startswith(_SCHEMES):
         raise ConfigError(f"url {url!r} is no object store; accepted: {', '.join(_SCHEMES)}")
-    settings: dict[str, Any] = {name: resolve_secret(value) for name, value in storage.items()}
+    settings = {name: resolve_secret(value) for name, value in storage.items()}
+    config: Any = settings or None
     options: Any = {"allow_http": True} if any(str(v).startswith("http://") for v in settings.values()) else None
     try:
-        return from_url(url, config=settings or None, client_options=options)  # type: ignore[call-overload,no-any-return]
+        return from_url(url, config=config, client_options=options)
     except (BaseError, ValueError, OSError) as error:
         raise ConfigError(f"url {url!r} is not usable: {said(error)}") from None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, column, create_engine, event, make_url, select, table, text
+from sqlalchemy import ColumnElement, Engine, column, create_engine, event, make_url, select, table, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.sql.selectable import FromClause
 
@@ -42,7 +42,7 @@ class ForeignRowReader:
         Rows with one cursor are never taken apart: those at the end that may have more of their kind are left for the
         next call, and if all of them have one cursor, all rows with it are returned. Raises Unavailable.
         """
-        cursor = column(self._cursor)
+        cursor: ColumnElement[Any] = column(self._cursor)
         rows = select(text("*")).select_from(self._rows).where(cursor.is_not(None))
         ordered = (rows if last is None else rows.where(cursor > last)).order_by(cursor)
         names, found = self._run(ordered.limit(limit + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 
 import pytest
@@ -14,6 +15,11 @@ from monitor.db.keys import Role
 from monitor.errors import Unavailable
 
 HERE = "127.0.0.1"
+
+
+def basic(key: str) -> dict[str, str]:
+    """As a logger sends it that was given the address http://kedge:KEY@host."""
+    return {"authorization": "Basic " + base64.b64encode(f"kedge:{key}".encode()).decode()}
 
 
 def make_key(db: Database, role: Role, now: datetime) -> str:
@@ -55,7 +61,12 @@ def test_once_there_is_a_key_nobody_is_anonymous(db: Database, now: datetime) ->
 def test_a_key_comes_as_bearer_or_x_api_key_from_anywhere(db: Database, now: datetime) -> None:
     key = make_key(db, Role.INGEST, now)
     ring = KeyRing(db)
-    for headers in ({"authorization": f"Bearer {key}"}, {"authorization": f"bearer  {key} "}, {"x-api-key": key}):
+    for headers in (
+        {"authorization": f"Bearer {key}"},
+        {"authorization": f"bearer  {key} "},
+        {"x-api-key": key},
+        basic(key),
+    ):
         assert ring.authorize(headers, "8.8.8.8", Role.INGEST) == Caller(Role.INGEST)
 
 
@@ -88,6 +99,10 @@ def test_a_key_may_do_what_its_role_says(
         {"authorization": "Bearer " + "y" * 43},
         {"authorization": "Basic dXNlcjpwYXNzd29yZHBhc3N3b3Jk"},
         {"authorization": "Bearer"},
+        {"authorization": "Basic"},
+        {"authorization": "Basic ???"},
+        basic(""),
+        basic("wrong"),
         {"authorization": ""},
         {"x-api-key": "schlüssel-\udcff-\x00"},
     ],

@@ -107,6 +107,12 @@ def test_what_a_container_runtime_puts_before_a_line_is_its_time() -> None:
     ]
 
 
+def test_colours_are_read_over() -> None:
+    line = b'\x1b[32mINFO\x1b[0m:     10.0.0.1:4000 - "\x1b[1mPOST /predict HTTP/1.1\x1b[0m" \x1b[32m200 OK\x1b[0m\n'
+    assert [record.status_code for record in records(Log(line))] == [200]
+    assert find_format("uvicorn").sniff(Log(line))
+
+
 def test_long_logs_come_in_stretches_with_running_places() -> None:
     parts = decode(Log(b"\n" + (b"chatter\n" + LINE) * STRETCH))
     assert [len(part.records) for part in parts] == [STRETCH // 2, STRETCH // 2, 0]

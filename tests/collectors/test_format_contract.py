@@ -105,4 +105,4 @@ def test_an_unknown_format_names_the_known_ones() -> None:
 
 
 def test_any_json_and_csv_are_asked_last() -> None:
-    assert format_names()[-2:] == ["json", "csv"]
+    assert format_names()[-2:] == ("json", "csv")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collectors.formats import WHOLE_BODY, Decoded, Log, find_format, sniff_format
+from collectors.formats import Decoded, Log, find_format, sniff_format
 from collectors.wire import WirePrediction
 from monitor.config import MappingSettings
 
@@ -67,7 +67,15 @@ def test_a_line_that_is_not_wanted_is_skipped_and_one_that_is_broken_is_refused(
 @pytest.mark.parametrize("body", [b"[1, 2", b"[{]"])
 def test_a_broken_array_is_refused_whole(body: bytes) -> None:
     (decoded,) = decode(body)
-    assert [refused.index for refused in decoded.refusals] == [WHOLE_BODY]
+    assert [(refused.index, refused.payload) for refused in decoded.refusals] == [(0, body)]
+
+
+def test_what_python_writes_for_no_number_is_read() -> None:
+    mapping = MappingSettings(fields={"prediction": "y"})
+    (decoded,) = decode(b'{"y": NaN, "x": Infinity}\n{"y": 1, "x": NaN}\n', mapping)
+    first, second = [record for record in decoded.records if isinstance(record, WirePrediction)]
+    assert (first.prediction, first.features) == (None, {"x": float("inf")})
+    assert second.prediction == 1
 
 
 def test_the_measurements_of_litserves_own_logger_can_be_mapped() -> None:

@@ -196,7 +196,7 @@ def test_a_file_of_the_collectors_exporter_has_one_message_per_line() -> None:
     assert parts[0].refusals[0].reason.startswith("the line is no OTLP message")
 
 
-@pytest.mark.parametrize("body", [b"\xff\xff\xff", b"{", b'{"resourceLogs": 3}', b"[1]"])
+@pytest.mark.parametrize("body", [b"\xff\xff\xff", b"{", b'{"resourceLogs": 3}', b"[1]", b'{"\\ud800": 1}'])
 def test_what_is_no_message_is_refused(body: bytes) -> None:
     (decoded,) = decode(body)
     assert [refused.payload for refused in decoded.refusals] == [body]

@@ -137,6 +137,8 @@ def test_a_label_among_predictions_has_the_time_of_its_record() -> None:
         ({"p": 1, "ms": "fast"}, r"latency_ms 'fast' is not a number \(at ms\)"),
         ({"p": 1, "ms": -1}, r"latency_ms: expected `float` >= 0.0; got -1.0 \(at ms\)"),
         ({"p": {"a": 1}}, r"prediction: expected .* \(at p\)"),
+        ({"p": 1, "status_code": float("inf")}, "status_code inf is not a whole number"),
+        ({"p": 1, "status_code": "200.5"}, "status_code '200.5' is not a whole number"),
     ],
 )
 def test_a_record_that_does_not_fit_is_refused_with_the_place(sent: Any, why: str) -> None:
