@@ -20,6 +20,7 @@ from collectors.glance import glance
 from collectors.inbox import Inbox
 from collectors.metrics import CollectorMetrics
 from collectors.payloads import pack
+from collectors.privacy import Privacy
 from collectors.validation import Terms, Validated, validate
 from monitor.config import NO_MAPPING, CollectorSettings
 from monitor.lake import Kind
@@ -80,25 +81,31 @@ class Collector:
         self.inbox = inbox
         self.settings = settings
         self.metrics = metrics
+        self.privacy = Privacy.of(settings)
         self._new_ids = new_ids
 
     def take(self, body: bytes, request: Request, log_format: LogFormat | None = None) -> Taken:
         """Decode and validate a whole body. Never raises because of the body; nothing is stored yet."""
         log_format = log_format or _OURS
         terms = self._terms(request, len(body))
-        if log_format is _OURS and request.kind is Kind.PREDICTIONS and (batch := glance(body, terms)) is not None:
-            return _taken_whole(batch, request, body)
+        if (
+            log_format is _OURS
+            and request.kind is Kind.PREDICTIONS
+            and (batch := glance(body, terms)) is not None
+            and not (self.privacy and self.privacy.concerns(batch.model))
+        ):
+            return self._taken_whole(batch, request, body)
         whole = Validated()
         for decoded in log_format.decode(self._log(body, request)):
             if broken := _whole_body(decoded):
-                return refuse_body(request, 400, broken.reason, body, log_format.name)
+                return self.refuse(request, 400, broken.reason, body, log_format.name)
             whole.add(validate(decoded, terms))
             if whole.accepted + len(whole.refusals) > self.settings.max_records:
                 reason = (
                     f"the body has more than max_records = {self.settings.max_records} records; send fewer at a time"
                 )
-                return refuse_body(request, 413, reason, body, log_format.name)
-        return _taken(whole, request, body, log_format.name)
+                return self.refuse(request, 413, reason, body, log_format.name)
+        return self._taken(whole, request, body, log_format.name)
 
     def ingest(self, body: bytes, request: Request, log_format: LogFormat) -> Iterator[Taken]:
         """Take a body of any length stretch by stretch, and store each before the next is read (`kedge ingest`)."""
@@ -108,9 +115,9 @@ class Collector:
         for decoded in log_format.decode(self._log(body, request)):
             broken = _whole_body(decoded)
             taken = (
-                refuse_body(request, 400, broken.reason, body, log_format.name)
+                self.refuse(request, 400, broken.reason, body, log_format.name)
                 if broken
-                else _taken(validate(decoded, terms), request, body, log_format.name)
+                else self._taken(validate(decoded, terms), request, body, log_format.name)
             )
             self.record(taken, self.inbox.append(taken.delivery))
             yield taken
@@ -148,72 +155,76 @@ class Collector:
             model=request.model,
             version=request.version,
             body_bytes=body_bytes,
+            privacy=self.privacy,
         )
 
+    def refuse(self, request: Request, status: int, reason: str, body: bytes = b"", log_format: str = "") -> Taken:
+        """The whole body is refused, and goes to quarantine with the reason."""
+        refusal = Refusal(index=WHOLE_BODY, reason=reason, model=request.model, payload=body)
+        if self.privacy is not None:
+            refusal = self.privacy.clean_refusal(refusal)
+        return _refused(request, status, refusal, log_format)
 
-def refuse_body(request: Request, status: int, reason: str, body: bytes = b"", log_format: str = "") -> Taken:
-    """The whole body is refused, and goes to quarantine with the reason."""
-    refusal = Refusal(index=WHOLE_BODY, reason=reason, model=request.model, payload=body)
+    def _taken_whole(self, batch: Batch, request: Request, body: bytes) -> Taken:
+        """Every record of the body is accepted."""
+        answer = Answer(202, b'{"accepted":%d,"refused":[],"refused_total":0}' % batch.count)
+        digest, conflict = self._against_repeats(request, body, _OURS.name)
+        return Taken(
+            batch.count,
+            0,
+            Delivery(
+                received_at=request.received_at,
+                source=request.source,
+                kind=request.kind,
+                answer=answer,
+                batches=(batch,),
+                key=request.key,
+                digest=digest,
+                conflict=conflict,
+                checkpoint=request.checkpoint,
+            ),
+        )
+
+    def _against_repeats(self, request: Request, body: bytes, log_format: str) -> tuple[bytes, Delivery | None]:
+        """The digest of what was sent under an idempotency key, and what stays behind if it came with another."""
+        if request.key is None:
+            return b"", None
+        digest = hashlib.sha256(f"{request.model!r} {request.version!r} ".encode() + body).digest()
+        kept = body if self.privacy is None else b""  # to take it apart would cost every request what a conflict costs
+        return digest, self.refuse(request, 409, _OTHER_BODY.format(shown(request.key)), kept, log_format).delivery
+
+    def _taken(self, whole: Validated, request: Request, body: bytes, log_format: str) -> Taken:
+        refused = len(whole.refusals)
+        digest, conflict = self._against_repeats(request, body, log_format)
+        delivery = Delivery(
+            received_at=request.received_at,
+            source=request.source,
+            kind=request.kind,
+            answer=Answer(422 if refused and not whole.accepted else 202, _answer(whole)),
+            batches=pack(whole),
+            refusals=whole.refusals,
+            halves=whole.halves,
+            declared=whole.declared,
+            log_format=log_format,
+            checkpoint=request.checkpoint,
+            key=request.key,
+            digest=digest,
+            conflict=conflict,
+        )
+        return Taken(whole.accepted, refused, delivery)
+
+
+def _refused(request: Request, status: int, refusal: Refusal, log_format: str) -> Taken:
     delivery = Delivery(
         received_at=request.received_at,
         source=request.source,
         kind=request.kind,
-        answer=Answer(status, msgspec.json.encode({"error": reason})),
+        answer=Answer(status, msgspec.json.encode({"error": refusal.reason})),
         refusals=[refusal],
         log_format=log_format,
         checkpoint=request.checkpoint,
     )
     return Taken(0, 1, delivery)
-
-
-def _taken_whole(batch: Batch, request: Request, body: bytes) -> Taken:
-    """Every record of the body is accepted."""
-    answer = Answer(202, b'{"accepted":%d,"refused":[],"refused_total":0}' % batch.count)
-    digest, conflict = _against_repeats(request, body, _OURS.name)
-    return Taken(
-        batch.count,
-        0,
-        Delivery(
-            received_at=request.received_at,
-            source=request.source,
-            kind=request.kind,
-            answer=answer,
-            batches=(batch,),
-            key=request.key,
-            digest=digest,
-            conflict=conflict,
-            checkpoint=request.checkpoint,
-        ),
-    )
-
-
-def _against_repeats(request: Request, body: bytes, log_format: str) -> tuple[bytes, Delivery | None]:
-    """The digest of what was sent under an idempotency key, and what to do should the key have come with another."""
-    if request.key is None:
-        return b"", None
-    digest = hashlib.sha256(f"{request.model!r} {request.version!r} ".encode() + body).digest()
-    return digest, refuse_body(request, 409, _OTHER_BODY.format(shown(request.key)), body, log_format).delivery
-
-
-def _taken(whole: Validated, request: Request, body: bytes, log_format: str) -> Taken:
-    refused = len(whole.refusals)
-    digest, conflict = _against_repeats(request, body, log_format)
-    delivery = Delivery(
-        received_at=request.received_at,
-        source=request.source,
-        kind=request.kind,
-        answer=Answer(422 if refused and not whole.accepted else 202, _answer(whole)),
-        batches=pack(whole),
-        refusals=whole.refusals,
-        halves=whole.halves,
-        declared=whole.declared,
-        log_format=log_format,
-        checkpoint=request.checkpoint,
-        key=request.key,
-        digest=digest,
-        conflict=conflict,
-    )
-    return Taken(whole.accepted, refused, delivery)
 
 
 def _answer(whole: Validated) -> bytes:

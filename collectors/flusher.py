@@ -137,7 +137,9 @@ class Flusher:
         """Refused records move to the control database; keyed by collector and row, so a repeat adds nothing."""
         while rows := self.inbox.refused():
             records = [
-                RefusedRecord(row.id, row.received_at, row.source, row.model, row.kind, row.reason, row.payload)
+                RefusedRecord(
+                    row.id, row.received_at, row.source, row.model, row.kind, row.reason, row.payload, row.log_format
+                )
                 for row in rows
             ]
             with self.db.session() as session:

@@ -22,21 +22,26 @@ STRETCH = 10_000
 HEAD = 65_536
 """How many bytes of a log `sniff` looks at: servers talk a while before the first request."""
 
+_LONGEST = 16_384
+"""What of a line is looked at: no access line is longer, and patterns stay quick on what is none."""
+
 # What container runtimes put before each line: `docker logs -t`, and the files that Kubernetes keeps.
 _CONTAINER = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)) (?:(?:stdout|stderr) [FP] )?")
 
+_JSON_ARRAY = re.compile(rb"\s*\[\s*[\[{]")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 ReadLine = Callable[[str, str | None], "WirePrediction | None"]
 """Line and the time a container runtime put before it → record, or None to skip it. Raises ValueError saying why."""
 
 
-def any_line(log: Log, pattern: re.Pattern[str]) -> bool:
-    """Whether one of the first lines matches; a log that is no text has none."""
+def any_line(log: Log, *patterns: re.Pattern[str]) -> bool:
+    """Whether one of the first lines matches any of the patterns; a log that is no text has none."""
     head = log.body[:HEAD]
-    if b"\x00" in head[:1024]:
+    if b"\x00" in head[:1024] or _JSON_ARRAY.match(head):
         return False
-    return any(pattern.match(_bare(line)[0]) for line in head.decode("utf-8", "replace").splitlines())
+    lines = [_bare(line[:_LONGEST])[0] for line in head.decode("utf-8", "replace").splitlines()]
+    return any(pattern.match(line) for pattern in patterns for line in lines)
 
 
 def decode_lines(log: Log, read: ReadLine) -> Iterator[Decoded]:
@@ -46,7 +51,7 @@ def decode_lines(log: Log, read: ReadLine) -> Iterator[Decoded]:
     for raw in log.body.splitlines():
         if not raw.strip():
             continue
-        line, time = _bare(raw.decode("utf-8", "replace"))
+        line, time = _bare(raw[:_LONGEST].decode("utf-8", "replace"))
         try:
             record = read(line, time)
         except ValueError as error:

@@ -40,7 +40,7 @@ class KServeLines:
     by_lines = True
 
     def sniff(self, log: Log) -> bool:
-        return any(any_line(log, pattern) for pattern in (_ACCESS, _TIMING, _LATENCY))
+        return any_line(log, _ACCESS, _TIMING, _LATENCY)
 
     def decode(self, log: Log) -> Iterator[Decoded]:
         return decode_lines(log, _Reader(log).read)

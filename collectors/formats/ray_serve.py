@@ -19,13 +19,13 @@ from collectors.wire import MAX_NAME_LENGTH, WirePrediction
 
 _TEXT = re.compile(
     r"(?:\([^)]+ pid=\d+[^)]*\) )?(?:INFO|WARNING|ERROR) (?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,.]\d+) "
-    r"(?P<component>\S+) (?P<component_id>\S+) (?P<about>.*?)-{1,2} (?P<message>.*\dms)\s*$"
+    r"(?P<component>\S+) (?P<component_id>\S+)(?= .*\dms\s*$)"
 )
 _MESSAGE = re.compile(
     r"(?:\S+:\d+ )?(?P<method>_*[A-Za-z]+_*) (?:(?P<route>\S+) )?(?P<status>[1-5]\d\d|OK|ERROR|CANCELLED) "
     r"(?P<ms>[\d.]+)ms"
 )
-_JSON = re.compile(r'\{.*"(?:component_name|deployment)".*"message"|\{.*"message".*"(?:component_name|deployment)"')
+_JSON = re.compile(r'\{(?=.*"message":)(?=.*"(?:component_name|deployment)":)')
 _PLACE_IN_CODE = re.compile(r"\S+\.py:\d+$")
 _PROXIES = ("proxy", "http_proxy", "grpc_proxy")
 _HTTP = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -52,7 +52,7 @@ class RayServe:
     by_lines = True
 
     def sniff(self, log: Log) -> bool:
-        return any_line(log, _TEXT) or any_line(log, _JSON)
+        return any_line(log, _TEXT, _JSON)
 
     def decode(self, log: Log) -> Iterator[Decoded]:
         def read(line: str, _: str | None) -> WirePrediction | None:
@@ -77,10 +77,12 @@ def _line_of(line: str) -> _Line | None:
     found = _TEXT.match(line)
     if found is None:
         return None
-    about = [word for word in found["about"].split() if not _PLACE_IN_CODE.match(word)]
+    rest = line[found.end() :]
+    before, _, message = rest.partition(" -- " if " -- " in rest else " - ")
+    about = [word for word in before.split() if not _PLACE_IN_CODE.match(word)]
     proxy = found["component"] in _PROXIES
     return _Line(
-        message=found["message"],
+        message=message,
         asctime=found["time"],
         component_name=found["component"],
         deployment=None if proxy else found["component"],

@@ -38,7 +38,7 @@ class TorchServe:
     by_lines = True
 
     def sniff(self, log: Log) -> bool:
-        return any_line(log, _ACCESS) or any_line(log, _METRIC)
+        return any_line(log, _ACCESS, _METRIC)
 
     def decode(self, log: Log) -> Iterator[Decoded]:
         metrics = "model_metrics" in PurePosixPath(log.path).name

@@ -18,10 +18,11 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collectors.collector import Collector, Request, Taken, refuse_body
+from collectors.collector import Collector, Request, Taken
 from collectors.formats import Log, LogFormat, find_format, format_names, format_of_media_type, sniff_format
+from collectors.gate import Gate
 from collectors.sources.body import ENCODINGS, BadEncoding, BodyTooLarge, drain, read_body
-from monitor.access import AccessDenied, KeyRing
+from monitor.access import AccessDenied, KeyRing, presented_key
 from monitor.db.keys import Role
 from monitor.errors import ConfigError, Unavailable
 from monitor.lake import Kind
@@ -40,9 +41,16 @@ _JSON = "application/json"
 class Door:
     """Takes what is sent to the collector's paths, and passes everything else on to `app`."""
 
-    def __init__(self, app: ASGIApp, collector: Collector, access: KeyRing, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        collector: Collector,
+        access: KeyRing,
+        clock: Callable[[], datetime],
+        gate: Gate | None = None,
+    ) -> None:
         self._app = app
-        self._receivers = {path: _Receiver(collector, access, clock, kind) for kind, path in PATHS.items()}
+        self._receivers = {path: _Receiver(collector, access, clock, kind, gate) for kind, path in PATHS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         receiver = self._receivers.get(scope["path"]) if scope["type"] == "http" else None
@@ -82,6 +90,7 @@ class _Receiver:
     access: KeyRing
     clock: Callable[[], datetime]
     kind: Kind
+    gate: Gate | None = None
 
     def count(self, status: int) -> None:
         if self.collector.metrics is not None:
@@ -117,14 +126,34 @@ class _Receiver:
             headers=headers,
             path=scope["path"],
         )
+        if self.gate is None:
+            return await self._store(request, query.get("format"), receive)
+        client = scope.get("client")
+        source = (_who(headers, client), request.model, query.get("format") or headers.get("content-type"))
+        if rejection := self.gate.check(source, request.received_at):
+            retry = {"Retry-After": str(rejection.retry_after), "Connection": "close"}
+            return _error(rejection.status, rejection.reason, retry)
+        length = headers.get("content-length", "")
+        announced = int(length) if length.isascii() and length.isdigit() else 0
+        self.gate.enter(announced)
+        try:
+            return await self._store(request, query.get("format"), receive, source)
+        finally:
+            self.gate.leave(announced)
+
+    async def _store(
+        self, request: Request, format_name: str | None, receive: Receive, source: object = None
+    ) -> _Reply:
         extra: MutableMapping[str, str] = {}
         try:
-            taken = await self._take(request, query.get("format"), receive)
+            taken = await self._take(request, format_name, receive)
         except _Refused as refused:
-            taken = refuse_body(request, refused.status, refused.reason, refused.body)
+            taken = self.collector.refuse(request, refused.status, refused.reason, refused.body)
             extra = {"Connection": "close"} if refused.status == 413 else {}
         receipt = await self.collector.inbox.deliver(taken.delivery)
         self.collector.record(taken, receipt)
+        if self.gate is not None:
+            self.gate.note(source, taken, request.received_at)
         if receipt.repeated:
             extra["Idempotency-Replayed"] = "true"
         return _Reply(receipt.answer.status, receipt.answer.body, extra)
@@ -160,6 +189,12 @@ class _Receiver:
             raise _Refused(413, too_large) from None
         except BadEncoding as error:
             raise _Refused(400, str(error)) from None
+
+
+def _who(headers: Mapping[str, str], client: tuple[str, int] | None) -> str:
+    """Who sends, as the log may name it: the beginning of its key, as `kedge key list` shows it, or its address."""
+    key = presented_key(headers)
+    return key[: key.find("_", len("kedge_")) + 5] if key else client[0] if client else ""
 
 
 async def _stream(message: Any, receive: Receive) -> AsyncIterator[bytes]:

@@ -184,4 +184,4 @@ def _key(name: str, labels: Mapping[str, str]) -> str:
 def _parse(key: str, value: float) -> _Sample:
     full, *labels = key.split("\x1f")
     name, kind = _split(full)
-    return _Sample(name, kind, dict(label.split("\x1e", 1) for label in labels), value)  # type: ignore[arg-type]
+    return _Sample(name, kind, dict(label.split("\x1e", 1) for label in labels), value)

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import msgspec
 
-from collectors.collector import Collector, Request, Taken, refuse_body
+from collectors.collector import Collector, Request, Taken
 from collectors.formats import Decoded, Log, LogFormat, find_format
 from collectors.formats.reading import said
 from collectors.inbox import Answer, Delivery, Receipt
@@ -167,7 +167,7 @@ class SourceRunner:
         except Exception as error:
             log.exception("source %r: format %r failed on %s", self.name, log_format.name, piece.path or "a piece")
             reason = f"format {log_format.name!r} failed: {said(error)}"
-            refused = refuse_body(request, 400, reason, piece.body, log_format.name).delivery.refusals
+            refused = self._collector.refuse(request, 400, reason, piece.body, log_format.name).delivery.refusals
             yield Decoded(refusals=list(refused)), log_format.name
 
     def _format(self, piece: Piece, request: Request) -> LogFormat:

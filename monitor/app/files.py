@@ -12,6 +12,7 @@ from collectors.flusher import Flusher
 from collectors.formats import Log, LogFormat, find_format, sniff_format
 from collectors.inbox import Inbox, InboxRow
 from collectors.payloads import label_records, pack, prediction_records
+from collectors.privacy import Privacy
 from collectors.registration import register
 from collectors.validation import Terms, validate
 from monitor.app.stores import clock
@@ -73,7 +74,7 @@ def read_records(stores: Stores, model: str, path: Path, format_name: str, now: 
     limits = stores.settings.collector
     log = Log(read_file(path), model=model, path=str(path), at=now, mapping=limits.mappings.get(model) or NO_MAPPING)
     log_format = choose_format(log, format_name)
-    terms = Terms(now, limits, random_ids, model=model, body_bytes=limits.max_record_bytes)
+    terms = Terms(now, limits, random_ids, model=model, body_bytes=limits.max_record_bytes, privacy=Privacy.of(limits))
     predictions: list[PredictionRecord] = []
     labels: list[LabelRecord] = []
     refused, reason = 0, ""

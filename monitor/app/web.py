@@ -16,8 +16,10 @@ from prometheus_client.exposition import choose_encoder
 
 from collectors.collector import Collector
 from collectors.flush_totals import FlushMetrics
+from collectors.gate import Gate, GateMetrics
 from collectors.inbox import Inbox
 from collectors.metrics import CollectorMetrics
+from collectors.pressure import Pressure
 from collectors.sources.http import Door
 from collectors.sources.openapi import openapi_paths
 from monitor.access import KeyRing
@@ -27,6 +29,7 @@ from monitor.app.logs import set_up_logging
 from monitor.app.processes import Child, Supervisor
 from monitor.app.quarantine import Replayed, replay
 from monitor.app.stores import clock, open_database
+from monitor.app.watching import watch
 from monitor.config import Settings
 from monitor.db.quarantine import Selection
 
@@ -51,7 +54,9 @@ class Web:
         self.api.state.replay = self._replay
         _expose(self.api, registry)
         _describe(self.api, openapi_paths())
-        self.app = Door(self.api, collector, keys, clock)
+        self.pressure = Pressure(settings.collector)
+        self.gate = Gate(settings.collector, self.pressure, GateMetrics(registry))
+        self.app = Door(self.api, collector, keys, clock, self.gate)
 
     def close(self) -> None:
         self.inbox.close()
@@ -82,24 +87,25 @@ def run_collector(settings: Settings) -> None:
     )
     companions.start()
     stop = threading.Event()
-    watching = threading.Thread(target=companions.watch, args=(stop,), name="companions")
-    watching.start()
+    threads = [
+        threading.Thread(target=companions.watch, args=(stop,), name="companions"),
+        threading.Thread(target=watch, args=(settings, web.db, web.pressure, web.gate, stop), name="watch"),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         server.run()
     finally:
-        web.close()
         stop.set()
-        watching.join()
+        for thread in threads:
+            thread.join()
+        web.close()
         companions.stop()
 
 
 def _companions(settings: Settings) -> list[Child]:
     """What works beside the HTTP process: the flusher, and the sources that are read, where there are any."""
-    environment = {
-        "KEDGE_DATA_DIR": str(settings.data_dir.absolute()),
-        "KEDGE_DATABASE_URL": settings.control_url,
-        "KEDGE_LAKE_URL": settings.lake_root,
-    }
+    environment = {"KEDGE_DATA_DIR": str(settings.data_dir.absolute())}
     children = [Child("flusher", ["flush"], environment=environment)]
     if settings.collector.sources:
         children.append(Child("sources", ["pull"], environment=environment))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -157,3 +158,18 @@ def test_uvicorns_lines_are_read_from_every_server_that_has_them(path: str) -> N
     for status, times in statuses.items():
         assert [record.status_code for record in read].count(status) == times
     assert decoded.skipped == len([line for line in body.splitlines() if line.strip()]) - count
+
+
+@pytest.mark.parametrize("name", ["uvicorn", "torchserve", "ray-serve", "kserve-lines", "bentoml-access"])
+@pytest.mark.parametrize(
+    "filling", [b"- ", b" ms", b"(", b'{"message":"component_name":', b"]", b"|#a:b,", b"time:wall'"]
+)
+def test_long_odd_lines_are_read_over_quickly(name: str, filling: bytes) -> None:
+    log_format = find_format(name)
+    start = log_format.example().body.strip()
+    body = b"\n".join([start[: len(start) // 2] + filling * 100_000, b"{" + filling * 100_000])
+    started = time.process_time()
+    log_format.sniff(Log(body))
+    (decoded,) = log_format.decode(Log(body))
+    assert decoded.records == []
+    assert time.process_time() - started < 2
