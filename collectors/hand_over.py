@@ -17,56 +17,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, compress
-from typing import Generic, TypeVar, cast
 
-import msgspec
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from collectors.columns import Columns, Refused, gather_predictions, refusal_of
 from collectors.deliveries import InboxRow
 from collectors.inbox_file import micros, moment
 from collectors.inbox_reader import InboxReader
-from collectors.payloads import unpack_labels, unpack_predictions
+from collectors.payloads import unpack_labels
 from collectors.prediction_ids import PredictionIds
-from collectors.registration import Registration, register, unknown_features
-from collectors.wire import WireLabel, WirePrediction
+from collectors.registration import Registrar, Registration
+from collectors.wire import WireLabel
 from monitor.config import CollectorSettings
 from monitor.db import catalog, progress, window_store
 from monitor.db.catalog import VersionSeen
 from monitor.db.database import Database
-from monitor.lake import Kind, Lake, Moments, labels_table, moments, predictions_table
-from monitor.records import Refusal
+from monitor.lake import Kind, Lake, Moments, labels_table
 
-Record = TypeVar("Record", WirePrediction, WireLabel)
-Refused = tuple[InboxRow, Refusal]
 _SECOND = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered(Generic[Record]):
-    """The records of one pass in the order of the inbox, and for each which of the rows brought it."""
-
-    rows: Sequence[InboxRow]
-    records: Sequence[Record]
-    places: NDArray[np.intp]
-
-    @property
-    def row_ids(self) -> NDArray[np.int64]:
-        return np.array([row.id for row in self.rows], np.int64)[self.places]
-
-    @property
-    def received(self) -> Moments:
-        return np.array([micros(row.received_at) for row in self.rows], np.int64)[self.places]
-
-    @property
-    def sources(self) -> list[str]:
-        return [self.rows[place].source for place in self.places]
-
-    def keep(self, kept: NDArray[np.bool_]) -> Gathered[Record]:
-        if kept.all():
-            return self
-        return Gathered(self.rows, list(compress(self.records, kept)), self.places[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,150 +61,98 @@ class HandOver:
 
     def predictions(self, model: str, now: datetime) -> HandedOver:
         rows = self.inbox.rows(model, Kind.PREDICTIONS, self.limits.flush_rows)
-        gathered, refused = self._gather_predictions(rows)
-        registration = register(self.db, model, [r.features for r in gathered.records], self.limits, now)
-        if registration is None:
-            return self._refuse_model(model, Kind.PREDICTIONS, gathered)
-        usable, unfit = self._set_aside(gathered, registration)
-        event_times = moments([cast("datetime", record.event_time) for record in usable.records])
-        owned = self.claim(model, usable, event_times, now)
-        kept, event_times = usable.keep(owned), event_times[owned]
-        through = rows[-1].id
-        written = self.append_predictions(model, kept, registration, through)
-        self.count_predictions(model, kept, event_times, registration, through, now)
-        self.forget(model, Kind.PREDICTIONS, through, [*refused, *unfit])
-        return HandedOver(
-            written, len(owned) - len(kept.records), len(refused) + len(unfit), self._is_full(gathered.records)
-        )
+        registrar = Registrar(self.db, model, self.limits, now)
+        gathered = gather_predictions(rows, self.inbox.collector_id, registrar)
+        through, full = rows[-1].id, self._is_full(rows)
+        if gathered.columns is None or gathered.registration is None:
+            self.forget(model, Kind.PREDICTIONS, through, gathered.refused)
+            return HandedOver(refused=len(gathered.refused), full=full)
+        owned = self.claim(model, gathered.columns, now)
+        kept = gathered.columns.keep(owned)
+        written = self.append_predictions(model, kept, through)
+        self.count_predictions(model, kept, gathered.registration, through, now)
+        self.forget(model, Kind.PREDICTIONS, through, gathered.refused)
+        return HandedOver(written, len(owned) - len(kept), len(gathered.refused), full)
 
     def labels(self, model: str, now: datetime) -> HandedOver:
         rows = self.inbox.rows(model, Kind.LABELS, self.limits.flush_rows)
-        gathered = _gather(rows, [unpack_labels(row) for row in rows])
-        registration = register(self.db, model, [], self.limits, now)
+        unpacked = [(row, label) for row in rows for label in unpack_labels(row)]
+        through, full = rows[-1].id, self._is_full(rows)
+        registrar = Registrar(self.db, model, self.limits, now)
+        registration = registrar.register([])
         if registration is None:
-            return self._refuse_model(model, Kind.LABELS, gathered)
-        through = rows[-1].id
-        written = self.append_labels(model, gathered, through)
-        self.count_labels(model, gathered, registration, through, now)
+            refused = [(row, refusal_of(label, registrar.no_room)) for row, label in unpacked]
+            self.forget(model, Kind.LABELS, through, refused)
+            return HandedOver(refused=len(refused), full=full)
+        written = self.append_labels(model, unpacked, through)
+        self.count_labels(model, unpacked, registration, through, now)
         self.forget(model, Kind.LABELS, through)
-        return HandedOver(written, full=self._is_full(gathered.records))
+        return HandedOver(written, full=full)
 
-    def claim(
-        self, model: str, usable: Gathered[WirePrediction], event_times: Moments, now: datetime
-    ) -> NDArray[np.bool_]:
-        ids = [record.prediction_id or "" for record in usable.records]
-        return self.ids.claim(model, ids, usable.row_ids, event_times, now)
+    def claim(self, model: str, columns: Columns, now: datetime) -> NDArray[np.bool_]:
+        return self.ids.claim(model, columns.prediction_ids, columns.row_ids, columns.event_times, now)
 
-    def append_predictions(
-        self, model: str, kept: Gathered[WirePrediction], registration: Registration, through: int
-    ) -> int:
-        new = self._not_in_lake(model, Kind.PREDICTIONS, kept)
-        if new.records:
-            table = predictions_table(new.records, registration.features, new.received, new.sources)
-            self.lake.append(model, Kind.PREDICTIONS, table, collector=self.inbox.collector_id, through=through)
-        return len(new.records)
+    def append_predictions(self, model: str, kept: Columns, through: int) -> int:
+        written = self.lake.written_through(model, Kind.PREDICTIONS, self.inbox.collector_id)
+        new = kept.keep(kept.row_ids > written)
+        if len(new):
+            self.lake.append(model, Kind.PREDICTIONS, new.table, collector=self.inbox.collector_id, through=through)
+        return len(new)
 
-    def append_labels(self, model: str, gathered: Gathered[WireLabel], through: int) -> int:
-        new = self._not_in_lake(model, Kind.LABELS, gathered)
-        if new.records:
-            table = labels_table(new.records, new.received, new.sources)
+    def append_labels(self, model: str, labels: Sequence[tuple[InboxRow, WireLabel]], through: int) -> int:
+        written = self.lake.written_through(model, Kind.LABELS, self.inbox.collector_id)
+        new = [(row, label) for row, label in labels if row.id > written]
+        if new:
+            received = np.array([micros(row.received_at) for row, _ in new], np.int64)
+            table = labels_table([label for _, label in new], received, [row.source for row, _ in new])
             self.lake.append(model, Kind.LABELS, table, collector=self.inbox.collector_id, through=through)
-        return len(new.records)
+        return len(new)
 
     def count_predictions(
-        self,
-        model: str,
-        kept: Gathered[WirePrediction],
-        event_times: Moments,
-        registration: Registration,
-        through: int,
-        now: datetime,
+        self, model: str, kept: Columns, registration: Registration, through: int, now: datetime
     ) -> None:
         collector, kind = self.inbox.collector_id, Kind.PREDICTIONS.value
         with self.db.session() as session:
             counted = progress.counted_through(session, collector, model, kind)
-            new = kept.row_ids > counted
-            seen = versions_seen(kept.keep(new).records, event_times[new])
+            seen = versions_seen(kept.keep(kept.row_ids > counted))
             catalog.count_predictions(session, registration.model_id, seen, now)
             progress.set_counted(session, collector, model, kind, max(through, counted))
-            window_store.touch_moments(session, registration.model_id, whole_seconds(event_times), now)
+            window_store.touch_moments(session, registration.model_id, whole_seconds(kept.event_times), now)
 
     def count_labels(
-        self, model: str, gathered: Gathered[WireLabel], registration: Registration, through: int, now: datetime
+        self,
+        model: str,
+        labels: Sequence[tuple[InboxRow, WireLabel]],
+        registration: Registration,
+        through: int,
+        now: datetime,
     ) -> None:
         """A label touches the window of its prediction; where that is not here yet, it will touch it itself."""
-        event_times = self.ids.moments(model, [record.prediction_id for record in gathered.records])
+        event_times = self.ids.moments(model, [label.prediction_id for _, label in labels])
         collector, kind = self.inbox.collector_id, Kind.LABELS.value
         with self.db.session() as session:
             counted = progress.counted_through(session, collector, model, kind)
-            catalog.count_labels(session, registration.model_id, int((gathered.row_ids > counted).sum()))
+            catalog.count_labels(session, registration.model_id, sum(row.id > counted for row, _ in labels))
             progress.set_counted(session, collector, model, kind, max(through, counted))
             window_store.touch_moments(session, registration.model_id, whole_seconds(event_times), now)
 
     def forget(self, model: str, kind: Kind, through: int, refused: Sequence[Refused] = ()) -> None:
         self.inbox.forget(model, kind, through, refused)
 
-    def _gather_predictions(self, rows: Sequence[InboxRow]) -> tuple[Gathered[WirePrediction], list[Refused]]:
-        unpacked = [unpack_predictions(row, self.inbox.collector_id) for row in rows]
-        refused = [(row, refusal) for row, (_, unusable) in zip(rows, unpacked, strict=True) for refusal in unusable]
-        return _gather(rows, [records for records, _ in unpacked]), refused
-
-    def _not_in_lake(self, model: str, kind: Kind, gathered: Gathered[Record]) -> Gathered[Record]:
-        through = self.lake.written_through(model, kind, self.inbox.collector_id)
-        return gathered.keep(gathered.row_ids > through)
-
-    def _set_aside(
-        self, gathered: Gathered[WirePrediction], registration: Registration
-    ) -> tuple[Gathered[WirePrediction], Sequence[Refused]]:
-        """The usable records, and those to refuse because their features no longer fit into the schema."""
-        if not registration.full:
-            return gathered, ()
-        fits, refused = [], []
-        for place, record in zip(gathered.places, gathered.records, strict=True):
-            unknown = unknown_features(record, registration.features)
-            fits.append(not unknown)
-            if unknown:
-                most = self.limits.max_features
-                reason = f"feature {min(unknown)!r} is new and the model has {len(registration.features)} features; "
-                reason += f"accepted: up to max_features = {most}"
-                refused.append((gathered.rows[place], _refusal(record, reason)))
-        return gathered.keep(np.array(fits, np.bool_)), refused
-
-    def _refuse_model(self, model: str, kind: Kind, gathered: Gathered[Record]) -> HandedOver:
-        reason = f"model {model!r} is new and there are max_models = {self.limits.max_models} models already"
-        refused = [
-            (gathered.rows[place], _refusal(record, reason))
-            for place, record in zip(gathered.places, gathered.records, strict=True)
-        ]
-        self.forget(model, kind, gathered.rows[-1].id, refused)
-        return HandedOver(refused=len(refused), full=self._is_full(gathered.records))
-
-    def _is_full(self, records: Sequence[object]) -> bool:
-        return len(records) >= self.limits.flush_rows
+    def _is_full(self, rows: Sequence[InboxRow]) -> bool:
+        return sum(row.count for row in rows) >= self.limits.flush_rows
 
 
-def versions_seen(records: Sequence[WirePrediction], event_times: Moments) -> list[VersionSeen]:
+def versions_seen(columns: Columns) -> list[VersionSeen]:
     """How many predictions each version made, and in which span of event time."""
-    names = [record.version or "" for record in records]
-    if len(set(names)) == 1:
-        by_version = {names[0]: np.ones(len(names), np.bool_)}
-    else:
-        by_version = {name: np.array([each == name for each in names]) for name in sorted(set(names))}
+    table = pa.table({"version": columns.versions, "at": columns.event_times})
+    spans = table.group_by("version").aggregate([("at", "min"), ("at", "max"), ("at", "count")])
     return [
-        VersionSeen(name, moment(int(times.min())), moment(int(times.max())), len(times))
-        for name, times in ((name, event_times[made]) for name, made in by_version.items())
+        VersionSeen(each["version"], moment(each["at_min"]), moment(each["at_max"]), each["at_count"])
+        for each in sorted(spans.to_pylist(), key=lambda each: str(each["version"]))
     ]
 
 
 def whole_seconds(event_times: Moments) -> list[datetime]:
     """The moments cut to seconds. Windows begin and end on whole seconds, so these touch the same ones."""
     return [moment(int(second) * _SECOND) for second in np.unique(event_times // _SECOND)]
-
-
-def _gather(rows: Sequence[InboxRow], unpacked: Sequence[Sequence[Record]]) -> Gathered[Record]:
-    places = np.repeat(np.arange(len(rows)), [len(records) for records in unpacked])
-    return Gathered(rows, list(chain.from_iterable(unpacked)), places)
-
-
-def _refusal(record: WirePrediction | WireLabel, reason: str) -> Refusal:
-    return Refusal(index=0, reason=reason, model=record.model, payload=msgspec.json.encode(record))

@@ -49,6 +49,30 @@ def register(
     return Registration(model_id, known, len(known) >= limits.max_features)
 
 
+class Registrar:
+    """Registers what the predictions of one model bring that is new; asks the database only when there is something."""
+
+    def __init__(self, db: Database, model: str, limits: CollectorSettings, now: datetime) -> None:
+        self._db, self._model, self._limits, self._now = db, model, limits, now
+        self.registration: Registration | None = None
+
+    def register(self, rows: Sequence[Mapping[str, Scalar]]) -> Registration | None:
+        """The model with all features of `rows`, as far as there is room; None when there is none for the model."""
+        known = self.registration
+        if known is None or not (known.full or known.features.keys() >= set[str]().union(*rows)):
+            self.registration = register(self._db, self._model, rows, self._limits, self._now)
+        return self.registration
+
+    @property
+    def no_room(self) -> str:
+        return f"model {self._model!r} is new and there are max_models = {self._limits.max_models} models already"
+
+    def no_room_for(self, feature: str) -> str:
+        most, known = self._limits.max_features, self.registration
+        has = len(known.features) if known else 0
+        return f"feature {feature!r} is new and the model has {has} features; accepted: up to max_features = {most}"
+
+
 def unknown_features(record: WirePrediction, features: Iterable[str]) -> set[str]:
     """The features of the record that have a value but no column."""
     return {name for name in record.features.keys() - set(features) if record.features[name] is not None}

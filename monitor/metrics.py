@@ -38,6 +38,7 @@ KNOWN = {
         MetricInfo("latency_p50", "Latency p50", "ms", "high", "Half of the calls were faster."),
         MetricInfo("latency_p95", "Latency p95", "ms", "high", "95 % of the calls were faster."),
         MetricInfo("latency_p99", "Latency p99", "ms", "high", "99 % of the calls were faster."),
+        MetricInfo("latency_mean", "Mean latency", "ms", "high", "Mean of all calls, where only their sum is known."),
         MetricInfo("labels", "Labels", bad="low", help="Predictions whose label has come."),
         MetricInfo("label_coverage", "Label coverage", "%", "low", "Share of predictions whose label is known."),
         MetricInfo("prediction_drift", "Prediction drift", help="Distance of the predictions from the baseline's."),

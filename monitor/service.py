@@ -18,19 +18,22 @@ def with_counters(logged: ServiceProfile, counted: ServiceProfile) -> ServicePro
     """
     if not logged.rows:
         return counted
-    latency = logged.latency if logged.latency.n else counted.latency
+    timing = logged if logged.latency.n else counted
     failed = 0 if logged.errors else counted.errors
     return ServiceProfile(
         logged.rows + failed,
         logged.weight + failed,
         logged.client_errors or (counted.client_errors if failed else 0),
         logged.server_errors or (counted.server_errors if failed else 0),
-        latency,
+        timing.latency,
+        timing.latency_total,
+        timing.summed,
     )
 
 
 def service_points(service: ServiceProfile, size: timedelta) -> list[Point]:
-    """`predictions` (count, re-weighted by sampling), `throughput` (per second), `error_rate`, and latency in ms."""
+    """`predictions` (count, re-weighted by sampling), `throughput` (per second), `error_rate`, and latency in ms:
+    quantiles, or where only the sum of all latencies is known, `latency_mean`."""
     points = [
         point("predictions", service.weight, service.rows),
         point("throughput", service.weight / size.total_seconds(), service.rows),
@@ -42,4 +45,6 @@ def service_points(service: ServiceProfile, size: timedelta) -> list[Point]:
             points.append(point(metric, service.latency.quantile(q), timed))
         else:
             points.append(undefined(metric, 0, "no record of this window has a latency"))
+    if service.summed and not timed:
+        points.append(point("latency_mean", service.latency_total / service.summed, service.summed))
     return points

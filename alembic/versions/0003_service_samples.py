@@ -20,8 +20,6 @@ def upgrade() -> None:
         sa.Column("start", monitor.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.Column("end", monitor.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
-        sa.Column("latency_sum", sa.Double(), nullable=False),
-        sa.Column("latency_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(["model_id"], ["models.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("model_id", "source", "version", "start"),

@@ -16,12 +16,13 @@ import httpx
 from pydantic import Field
 
 from collectors.formats.reading import said
-from collectors.sources.prometheus_counts import Series, Served, growth, read_series, served
+from collectors.sources.prometheus_counts import Series, growth, read_series, served
 from collectors.sources.registry import Options, Piece, SourceContext
 from monitor.config import resolve_secret
 from monitor.db import service_samples
 from monitor.db.service_samples import NewSample
 from monitor.errors import ConfigError, InvalidValue, Unavailable
+from monitor.profiles import ServiceProfile
 from monitor.records import check_model_name
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class PrometheusSource:
         if self._context.db is None:
             raise ConfigError(f"source {self._context.name!r} needs the control database")
         samples = [
-            NewSample(name, version, start, end, each.service, each.latency_sum, each.latency_count)
+            NewSample(name, version, start, end, each)
             for (model, version), each in served(growth(before, after)).items()
             if (name := self._model(model, each))
         ]
@@ -103,11 +104,11 @@ class PrometheusSource:
         for name in left_out:
             log.warning("source %r: model %r is left out: there are max_models models already", source, name)
 
-    def _model(self, name: str, each: Served) -> str | None:
+    def _model(self, name: str, each: ServiceProfile) -> str | None:
         """The model's name here; None for one that is not wanted, or that only a failed call named."""
         known = self._options.models
         name = known.get(name, "") if known else name
-        if each.service.errors == each.service.rows and not known:
+        if each.errors == each.rows and not known:
             return name if self._is_known(name) else None
         try:
             return check_model_name(name) if name else None

@@ -24,22 +24,13 @@ Series = dict[str, float]
 """Name and labels as text → the counter's value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What one version of one model served: calls and latencies (ms). `latency_sum` is of `latency_count` calls."""
-
-    service: ServiceProfile
-    latency_sum: float = 0.0
-    latency_count: int = 0
-
-
 @dataclass(slots=True)
 class _Sums:
     """Growth of the counters of one model's version, added up."""
 
     counts: dict[str, float] = field(default_factory=dict)
     buckets: dict[float, float] = field(default_factory=dict)
-    latency_sum: float = 0.0
+    latency_total: float = 0.0
     latency_count: float = 0.0
 
 
@@ -78,7 +69,7 @@ def growth(before: Series, after: Series) -> Series:
     return grown
 
 
-def served(grown: Series) -> dict[tuple[str, str], Served]:
+def served(grown: Series) -> dict[tuple[str, str], ServiceProfile]:
     """(Model, version) → what it served, for all servers whose counters are there. The version may be ""."""
     sums: dict[tuple[str, str], _Sums] = {}
     samples = [_parse(key, value) for key, value in grown.items() if not key.startswith(_STARTED)]
@@ -89,14 +80,14 @@ def served(grown: Series) -> dict[tuple[str, str], Served]:
             if model not in server.not_models and model:
                 version = sample.labels.get(server.version, "")
                 _add(sums.setdefault((model, _version(version)), _Sums()), server, sample)
-    return {key: each for key, summed in sums.items() if (each := _served(summed)).service.rows}
+    return {key: each for key, summed in sums.items() if (each := _served(summed)).rows}
 
 
 def _add(sums: _Sums, server: Server, sample: _Sample) -> None:
     if sample.name == server.latency and sample.kind in ("_bucket", "_sum", "_count"):
         _add_latency(sums, server, sample)
     elif sample.name == server.latency:
-        sums.latency_sum += sample.value * server.unit
+        sums.latency_total += sample.value * server.unit
     if sample.name == server.count:
         sums.latency_count += sample.value
     if sample.name in server.requests:
@@ -112,20 +103,20 @@ def _add_latency(sums: _Sums, server: Server, sample: _Sample) -> None:
             bound = float(sample.labels.get("le", "inf")) * server.unit
             sums.buckets[bound] = sums.buckets.get(bound, 0.0) + sample.value
         case "_sum":
-            sums.latency_sum += sample.value * server.unit
+            sums.latency_total += sample.value * server.unit
         case "_count":
             sums.latency_count += sample.value
             if server.counted_by_latency:
                 sums.counts["ok"] = sums.counts.get("ok", 0.0) + sample.value
 
 
-def _served(sums: _Sums) -> Served:
+def _served(sums: _Sums) -> ServiceProfile:
     counts = {outcome: round(count) for outcome, count in sums.counts.items()}
     client, server = counts.get("client error", 0), counts.get("error", 0)
     total = max(counts.get("all", 0), counts.get("ok", 0) + client + server)
     latency = LatencySketch() if not sums.buckets else sketch_of(sums.buckets)
-    service = ServiceProfile(total, float(total), client, server, latency)
-    return Served(service, sums.latency_sum, round(sums.latency_count))
+    summed = round(sums.latency_count)
+    return ServiceProfile(total, float(total), client, server, latency, sums.latency_total, summed)
 
 
 def sketch_of(cumulative: Mapping[float, float]) -> LatencySketch:

@@ -21,7 +21,7 @@ from collectors.collector import Collector, Request, Taken
 from collectors.formats import Decoded, Log, LogFormat, find_format
 from collectors.formats.reading import said
 from collectors.inbox import Answer, Delivery, Receipt
-from collectors.pausing import Pauses, words
+from collectors.pausing import Pause, Pauses, words
 from collectors.sources.registry import Piece, Source, SourceContext, make_source, recognise
 from monitor.config import NO_MAPPING
 from monitor.errors import Unavailable
@@ -118,6 +118,11 @@ class SourceRunner:
                 return not self._pauses.of(self.name)
         self._deliver(stop)
         return found
+
+    @property
+    def pause(self) -> Pause | None:
+        """That this source is paused, if it is: everything it gave was refused."""
+        return self._pauses.of(self.name)
 
     def close(self) -> None:
         """Let go of the source. What was read and isn't durable is read again by the next look."""

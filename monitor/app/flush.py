@@ -7,8 +7,8 @@ import threading
 
 from collectors.flusher import Flusher
 from collectors.inbox_reader import InboxReader
+from monitor.app.control import clock, open_database
 from monitor.app.logs import set_up_logging
-from monitor.app.stores import clock, open_database
 from monitor.config import Settings
 from monitor.lake import Lake
 

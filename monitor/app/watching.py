@@ -11,7 +11,7 @@ from datetime import datetime
 from collectors.gate import Gate, PauseNotice
 from collectors.inbox_reader import InboxReader
 from collectors.pressure import Load, Pressure
-from monitor.app.stores import clock
+from monitor.app.control import clock
 from monitor.config import Settings
 from monitor.db.database import Database
 

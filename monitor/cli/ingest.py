@@ -35,6 +35,7 @@ _NOT_WRITTEN = (
 _FLUSHED_TOGETHER = 500_000
 """Records after which a long log is written to the lake, so that the inbox stays small."""
 
+_PIPE_WIDTH = 10_000
 _PATIENCE = 2.0
 """Seconds before a progress bar is worth its place."""
 
@@ -113,10 +114,11 @@ def print_understood(step: Step, understood: Understood, console: Console) -> No
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("field", "value", "from"):
-        table.add_column(title)
+        table.add_column(title, overflow="fold")
     for name, value, origin in understood.rows:
         table.add_row(Text(name), Text(_shown(value)), Text(origin, style="dim"))
-    console.print(table)
+    # What is piped into grep must not be broken into lines of 80.
+    (console if console.is_terminal else Console(stderr=console.stderr, width=_PIPE_WIDTH)).print(table)
 
 
 def _preview(reading: Ingest, as_json: bool) -> None:

@@ -315,8 +315,6 @@ class ServiceSample(Base):
     start: Mapped[datetime]
     end: Mapped[datetime]
     payload: Mapped[bytes]
-    latency_sum: Mapped[float]
-    latency_count: Mapped[int] = mapped_column(BigId)
 
 
 class ApiKey(Base):

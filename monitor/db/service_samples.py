@@ -19,15 +19,13 @@ from monitor.windows import Window
 
 @dataclass(frozen=True, slots=True)
 class NewSample:
-    """Calls between `start` and `end`. latency_sum / latency_count is their mean latency in milliseconds."""
+    """What was served between `start` and `end`."""
 
     model: str
     version: str
     start: datetime
     end: datetime
     service: ServiceProfile
-    latency_sum: float = 0.0
-    latency_count: int = 0
 
 
 def save_samples(
@@ -52,12 +50,7 @@ def save_samples(
 
 def _save(session: Session, source: str, model_id: int, sample: NewSample) -> None:
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    values = {
-        "end": sample.end,
-        "payload": msgspec.msgpack.encode(sample.service),
-        "latency_sum": sample.latency_sum,
-        "latency_count": sample.latency_count,
-    }
+    values = {"end": sample.end, "payload": msgspec.msgpack.encode(sample.service)}
     key = {"model_id": model_id, "source": source, "version": sample.version, "start": sample.start}
     statement = insert(ServiceSample).values(**key, **values)
     session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))

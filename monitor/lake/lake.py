@@ -37,6 +37,7 @@ class Lake:
     def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
         self.root = root.rstrip("/")
         self.storage_options = dict(storage_options or {}) or None
+        self._written: dict[str, DeltaTable] = {}  # tables this process appends to, as it left them
 
     def uri(self, model: str, kind: Kind) -> str:
         """Address of one table; the folder is the model's name where that is a safe one."""
@@ -51,20 +52,25 @@ class Lake:
         if "://" not in uri:
             Path(uri).parent.mkdir(parents=True, exist_ok=True)
         write_deltalake(
-            uri,
+            self._written.get(uri) or uri,
             rows,
             mode="append",
             schema_mode="merge",
             partition_by=[kind.partition_column],
-            storage_options=self.storage_options,
+            storage_options=None if uri in self._written else self.storage_options,
             commit_properties=CommitProperties(app_transactions=[Transaction(collector, through)]),
         )
 
     def written_through(self, model: str, kind: Kind, collector: str) -> int:
         """The last inbox row of this collector that is in the table; 0 when there is none."""
-        table = self._open(model, kind)
-        version = table.transaction_version(collector) if table else None
-        return version or 0
+        uri = self.uri(model, kind)
+        if uri in self._written:
+            self._written[uri].update_incremental()
+        elif table := self._open(model, kind):
+            self._written[uri] = table
+        else:
+            return 0
+        return self._written[uri].transaction_version(collector) or 0
 
     def exists(self, model: str, kind: Kind) -> bool:
         return self._open(model, kind) is not None

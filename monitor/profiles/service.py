@@ -54,13 +54,18 @@ class LatencySketch(msgspec.Struct, frozen=True):
 
 
 class ServiceProfile(msgspec.Struct, frozen=True):
-    """Calls of one window. `weight` is their number re-weighted by the sampling fraction (1/fraction per row)."""
+    """Calls of one window. `weight` is their number re-weighted by the sampling fraction (1/fraction per row).
+
+    `summed` calls took `latency_total` milliseconds together, where a server's counters say that and no more.
+    """
 
     rows: int = 0
     weight: float = 0.0
     client_errors: int = 0
     server_errors: int = 0
     latency: LatencySketch = LatencySketch()
+    latency_total: float = 0.0
+    summed: int = 0
 
     @property
     def errors(self) -> int:
@@ -73,6 +78,8 @@ class ServiceProfile(msgspec.Struct, frozen=True):
             self.client_errors + other.client_errors,
             self.server_errors + other.server_errors,
             self.latency.merge(other.latency),
+            self.latency_total + other.latency_total,
+            self.summed + other.summed,
         )
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count, takewhile
 from random import Random
+from threading import Event
 from typing import Any
 
 JSON, LINES = "application/json", "application/x-ndjson"
@@ -33,6 +35,10 @@ class Shipment:
         return self.headers.get("Idempotency-Key")
 
 
+def _starts(first: int, step: int, stop: Event) -> Iterator[int]:
+    return takewhile(lambda _: not stop.is_set(), count(first, step))
+
+
 def prediction(number: int, prediction_id: str | None, model: str = MODEL) -> dict[str, Any]:
     named = {} if prediction_id is None else {"prediction_id": prediction_id}
     return {"model": model, "features": {"n": number}, "prediction": 2 * number, **named}
@@ -44,9 +50,9 @@ def unusable(marker: str, random: Random) -> dict[str, Any]:
     return {**prediction(0, marker), **random.choice(broken)}
 
 
-def singles(random: Random, first: int) -> Iterator[Shipment]:
+def singles(random: Random, first: int, stop: Event) -> Iterator[Shipment]:
     """One record per request, with an id and without a key: a retry is known by the id."""
-    for number in range(first, first + 10**6):
+    for number in _starts(first, 1, stop):
         if random.random() < 0.05:
             marker = f"bad-single-{number}"
             body = json.dumps(unusable(marker, random)).encode()
@@ -56,9 +62,9 @@ def singles(random: Random, first: int) -> Iterator[Shipment]:
         yield Shipment(json.dumps(prediction(number, name)).encode(), {"Content-Type": JSON}, stored={number: name})
 
 
-def batches(random: Random, first: int) -> Iterator[Shipment]:
+def batches(random: Random, first: int, stop: Event) -> Iterator[Shipment]:
     """Arrays for two models under a key; some records without an id: a retry is known by the key alone."""
-    for start in range(first, first + 10**6, 50):
+    for start in _starts(first, 50, stop):
         ids = {n: f"batch-{n}" if random.random() < 0.5 else None for n in range(start, start + random.randint(1, 50))}
         records = [prediction(n, name, random.choice((MODEL, OTHER))) for n, name in ids.items()]
         bad = frozenset({f"bad-batch-{start}"} if random.random() < 0.2 else ())
@@ -68,9 +74,9 @@ def batches(random: Random, first: int) -> Iterator[Shipment]:
         yield Shipment(json.dumps(records).encode(), headers, stored=ids, bad=bad)
 
 
-def lines(random: Random, first: int) -> Iterator[Shipment]:
+def lines(random: Random, first: int, stop: Event) -> Iterator[Shipment]:
     """Newline-delimited JSON with ids and without a key."""
-    for start in range(first, first + 10**6, 20):
+    for start in _starts(first, 20, stop):
         ids: dict[int, str | None] = {n: f"line-{n}" for n in range(start, start + random.randint(1, 20))}
         rows = [json.dumps(prediction(n, name)) for n, name in ids.items()]
         bad = frozenset({f"bad-line-{start}"} if random.random() < 0.1 else ())
@@ -78,9 +84,9 @@ def lines(random: Random, first: int) -> Iterator[Shipment]:
         yield Shipment("\n".join(rows).encode(), {"Content-Type": LINES}, stored=ids, bad=bad)
 
 
-def labels(random: Random, first: int) -> Iterator[Shipment]:
+def labels(random: Random, first: int, stop: Event) -> Iterator[Shipment]:
     """Labels of the single records, under a key, because a label without one is stored as often as it comes."""
-    for start in range(first, first + 10**6, 10):
+    for start in _starts(first, 10, stop):
         about = {f"single-{n}": 2 * n for n in range(start, start + random.randint(1, 10))}
         body: list[dict[str, Any]] = [{"model": MODEL, "prediction_id": k, "label": v} for k, v in about.items()]
         bad = frozenset({f"bad-label-{start}"} if random.random() < 0.1 else ())
@@ -89,13 +95,13 @@ def labels(random: Random, first: int) -> Iterator[Shipment]:
         yield Shipment(json.dumps(body).encode(), headers, path="/v1/labels", labels=about, bad=bad)
 
 
-def halves(random: Random, first: int) -> Iterator[Shipment]:
+def halves(random: Random, first: int, stop: Event) -> Iterator[Shipment]:
     """KServe's events, request and response apart and out of order; one call in twenty is never answered.
 
     The numbers of a call are claimed by its request; those of a call that is never answered are negative here.
     """
     waiting: list[Shipment] = []
-    for start in range(first, first + 10**6, 3):
+    for start in _starts(first, 3, stop):
         numbers = range(start, start + random.randint(1, 3))
         call = f"call-{start}"
         is_answered = random.random() >= 0.05

@@ -17,7 +17,7 @@ from monitor.db.database import Database
 from monitor.db.models import ServiceSample
 from monitor.errors import ConfigError, Unavailable
 from monitor.profiles import LatencySketch, ServiceProfile
-from monitor.service import with_counters
+from monitor.service import service_points, with_counters
 from monitor.windows import Window
 from tests.sources.conftest import Clock, MakeReading
 
@@ -27,8 +27,8 @@ RECORDINGS = Path(__file__).parents[1] / "recordings"
 def counted(text: str) -> dict[tuple[str, str], tuple[int, int, int, int, float]]:
     """(Model, version) → calls, failed by the client, failed, timed ones, sum of latencies."""
     return {
-        key: (each.service.rows, each.service.client_errors, each.service.server_errors, each.latency_count,
-              round(each.latency_sum, 3))
+        key: (each.rows, each.client_errors, each.server_errors, each.summed,
+              round(each.latency_total, 3))
         for key, each in served(growth({}, read_series(text))).items()
     }  # fmt: skip
 
@@ -46,14 +46,14 @@ def test_mlservers_counters() -> None:
 
 def test_bentomls_counters_and_histogram() -> None:
     served_by = served(growth({}, read_series(recording("bentoml"))))
-    found = served_by[("classify", "")].service
+    found = served_by[("classify", "")]
     assert (found.rows, found.client_errors, found.server_errors, found.latency.n) == (79, 3, 2, 79)
     assert 1 < found.latency.quantile(0.5) < 100
     assert ("healthz", "") not in served_by
 
 
 def test_kserves_histogram_is_all_it_has() -> None:
-    found = {model: each.service for (model, _), each in served(growth({}, read_series(recording("kserve")))).items()}
+    found = {model: each for (model, _), each in served(growth({}, read_series(recording("kserve")))).items()}
     assert set(found) == {"electricity", "bike"}
     assert all(each.rows == each.latency.n and each.errors == 0 for each in found.values())
 
@@ -98,6 +98,12 @@ def page(calls: int, failures: int = 0, started: float = 1.0) -> str:
     )
 
 
+DURATION = (
+    'model_infer_request_duration_count{model="m",version="None"} 100\n'
+    'model_infer_request_duration_sum{model="m",version="None"} 0.5\n'
+)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "calls"),
     [
@@ -110,7 +116,7 @@ def page(calls: int, failures: int = 0, started: float = 1.0) -> str:
 )
 def test_counters_that_began_again_are_counted_from_zero(before: str, after: str, calls: int) -> None:
     found = served(growth(read_series(before), read_series(after)))
-    assert sum(each.service.rows for each in found.values()) == calls
+    assert sum(each.rows for each in found.values()) == calls
 
 
 def test_a_histogram_as_a_sketch_keeps_its_quantiles() -> None:
@@ -134,6 +140,13 @@ def test_counters_complete_a_log_and_never_count_a_call_twice() -> None:
     assert with_counters(ServiceProfile(7, 7.0, 0, 0), counters) == ServiceProfile(10, 10.0, 1, 2, slow)
     assert with_counters(ServiceProfile(7, 14.0, 0, 1, fast), counters) == ServiceProfile(7, 14.0, 0, 1, fast)
     assert with_counters(ServiceProfile(7, 7.0), ServiceProfile()) == ServiceProfile(7, 7.0)
+
+
+def test_a_sum_of_latencies_is_a_mean_and_no_quantile() -> None:
+    (found,) = served(growth({}, read_series(page(90, 10) + DURATION))).values()
+    points = {point.metric: point for point in service_points(found, timedelta(hours=1))}
+    assert (points["latency_mean"].value, points["latency_mean"].n) == (5.0, 100)
+    assert points["latency_p95"].value is None
 
 
 class Server:

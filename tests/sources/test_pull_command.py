@@ -9,7 +9,9 @@ import pytest
 from deltalake import DeltaTable
 
 from monitor.app.pull import Pull, holding_sources
+from monitor.app.stores import clock
 from monitor.config import load_settings
+from monitor.db.pauses import read_pauses
 from monitor.lake import Kind, Lake
 from tests.cli.conftest import Kedge, kedge
 from tests.sources.conftest import lines
@@ -99,6 +101,19 @@ def test_secrets_of_a_source_are_not_shown(settings: Path, kedge: Kedge) -> None
     )
     assert "hunter2" not in kedge("config", "show").out
     assert "hunter2" not in kedge("config", "show", "--json").out
+
+
+def test_a_paused_source_is_told_of(settings: Path, kedge: Kedge) -> None:
+    (settings.parent / "app.jsonl").write_bytes(b'{"bad": 1}\n' * 50)
+    settings.write_text(f"[collector]\npause_after_records = 5\npause_after_seconds = 0\n{settings.read_text()}")
+    pull = Pull(load_settings())
+    pull.read_once()
+    for _ in range(2):
+        pull._tell_pauses(clock())
+    with pull.db.reading() as session:
+        (paused,) = read_pauses(session, clock())
+    pull.close()
+    assert (paused.source, paused.refused) == ("app", 50)
 
 
 def test_the_process_reads_until_it_is_stopped(settings: Path, kedge: Kedge) -> None:
