@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo up test test-slow test-fuzz check docs format bench bench-demo bench-drift bench-ingest clean
+.PHONY: help install demo up test test-slow test-fuzz test-servers test-kill check docs format bench bench-demo bench-drift bench-ingest clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,13 +28,19 @@ up: install ## collector, worker and dashboard for your own endpoint
 	$(BIN)/kedge up
 
 test: $(VENV)/.installed-dev ## all tests but the slow soaks and the long fuzz, in parallel
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not fuzz'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not fuzz and not servers'
 
 test-slow: $(VENV)/.installed-dev ## soaks and statistics
 	$(BIN)/python -m pytest -n 2 -m slow
 
 test-fuzz: $(VENV)/.installed-dev ## ten thousand damaged bodies for each log format
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m fuzz tests/fuzz
+
+test-servers: $(VENV)/.installed-dev ## MLServer and BentoML, installed by pip, log live to a real Kedge
+	$(BIN)/python -m pytest -m servers tests/servers
+
+test-kill: $(VENV)/.installed-dev ## kill -9 of the collector and its children, fifty times under load
+	$(BIN)/python -m pytest -s tests/e2e/test_sigkill.py
 
 check: $(VENV)/.installed-dev ## lint, types, import rules, docs
 	$(BIN)/ruff check .

@@ -50,7 +50,7 @@ class _Event(msgspec.Struct):
 class AzureMl:
     """JSON lines of the model data collector."""
 
-    name = "azure_ml"
+    name = "azure-ml"
     title = "Azure ML data collector"
     media_types = ()
     by_lines = True

@@ -24,7 +24,7 @@ from collectors.wire import Side
 class OpenInference:
     """V2 requests and responses, JSON or with binary tensors."""
 
-    name = "open_inference"
+    name = "open-inference"
     title = "Open Inference Protocol (V2)"
     media_types = ()
     by_lines = True

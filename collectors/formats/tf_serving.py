@@ -41,7 +41,7 @@ class _Frame:
 class TfServing:
     """TFRecord files of prediction logs."""
 
-    name = "tf_serving"
+    name = "tf-serving"
     title = "TensorFlow Serving prediction log"
     media_types = ()
 

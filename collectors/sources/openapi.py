@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from collectors.sources.http import LONGEST_KEY, PATHS
+from collectors.sources.http import PATHS
+from collectors.sources.receiver import LONGEST_KEY
 from collectors.wire import WireLabel, WirePrediction
 from monitor.lake import Kind
 

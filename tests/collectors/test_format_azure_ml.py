@@ -41,7 +41,7 @@ def event(collection: str, data: Any, **fields: Any) -> bytes:
 
 def decode(body: bytes, model: str | None = None, **mapping: Any) -> Decoded:
     settings = MappingSettings(**mapping) if mapping else NO_MAPPING
-    (part,) = find_format("azure_ml").decode(Log(body, model=model, mapping=settings))
+    (part,) = find_format("azure-ml").decode(Log(body, model=model, mapping=settings))
     return part
 
 
@@ -154,7 +154,7 @@ def test_an_event_that_is_not_usable_is_refused_with_the_reason(body: bytes, rea
 
 
 def test_only_its_own_events_are_recognised() -> None:
-    log_format = find_format("azure_ml")
+    log_format = find_format("azure-ml")
     assert log_format.sniff(Log(event("inputs", [])))
     assert not log_format.sniff(Log(event("inputs", [], type="org.kubeflow.serving.inference.request")))
 

@@ -40,7 +40,7 @@ def read(sent: Any, mapping: MappingSettings = NO_MAPPING, **headers: str) -> tu
 def test_bare_bodies_join_on_their_id() -> None:
     lines = [{"id": "a-1", "inputs": [INPUT]}, {"model_name": "income", "id": "a-1", "outputs": [OUTPUT]}]
     name, (request, response), _ = read("\n".join(map(json.dumps, lines)).encode())
-    assert name == "open_inference"
+    assert name == "open-inference"
     assert [(r.model, r.features, r.prediction) for r in join(request, response)] == [
         ("income", {"age": 39}, "low"),
         ("income", {"age": 50}, "high"),
@@ -76,7 +76,7 @@ def test_a_request_that_stays_alone_is_an_error_per_row() -> None:
 
 def test_a_body_without_an_id_is_refused() -> None:
     name, halves, (reason,) = read({"inputs": [INPUT]})
-    assert (name, halves) == ("open_inference", [])
+    assert (name, halves) == ("open-inference", [])
     assert reason == "a V2 body without an id can't be joined with its other side; accepted: id in both"
 
 

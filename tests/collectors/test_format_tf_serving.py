@@ -26,7 +26,7 @@ FLOAT, STRING, INT64, HALF = 1, 7, 9, 19
 
 def decode(body: bytes, path: str = "", model: str | None = None, **mapping: Any) -> list[Decoded]:
     settings = MappingSettings(**mapping) if mapping else NO_MAPPING
-    return list(find_format("tf_serving").decode(Log(body, path=path, model=model, mapping=settings)))
+    return list(find_format("tf-serving").decode(Log(body, path=path, model=model, mapping=settings)))
 
 
 def records(body: bytes, **known: Any) -> list[WirePrediction]:
@@ -228,8 +228,8 @@ def test_the_checksum_is_crc_32c_masked() -> None:
 
 
 def test_a_file_is_recognised_by_the_checksum_of_its_first_length() -> None:
-    assert find_format("tf_serving").sniff(Log(RECORDED))
-    assert not find_format("tf_serving").sniff(Log(b"\x00" * 64))
+    assert find_format("tf-serving").sniff(Log(RECORDED))
+    assert not find_format("tf-serving").sniff(Log(b"\x00" * 64))
 
 
 @given(data=st.data())

@@ -20,7 +20,7 @@ from monitor.config import CollectorSettings, MappingSettings
 from monitor.lake import Kind
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
-FORMATS = ("azure_ml", "bentoml", "databricks", "sagemaker", "triton", "vertex")
+FORMATS = ("azure-ml", "bentoml", "databricks", "sagemaker", "triton", "vertex")
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -70,7 +70,7 @@ def test_any_value_anywhere_is_refused_or_read(name: str, data: st.DataObject) -
         assert all(refused.reason for refused in part.refusals)
 
 
-@pytest.mark.parametrize("name", [*FORMATS, "tf_serving"])
+@pytest.mark.parametrize("name", [*FORMATS, "tf-serving"])
 def test_what_the_example_gives_is_taken_by_the_collector(name: str, tmp_path: Any) -> None:
     log_format = find_format(name)
     example = log_format.example()

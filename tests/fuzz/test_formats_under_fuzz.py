@@ -47,7 +47,7 @@ ODD_MAPPING = MappingSettings(
     time_zone="Europe/Berlin", sampling_fraction=0.1,
 )  # fmt: skip
 
-INSIDE = {"tf_serving": (lambda body: next(tf_records.read_frames(body)), tf_records.write_frame)}
+INSIDE = {"tf-serving": (lambda body: next(tf_records.read_frames(body)), tf_records.write_frame)}
 """Format → out of its checksummed wrapping, and back into it: else no damage would reach what is inside."""
 
 

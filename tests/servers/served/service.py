@@ -1,4 +1,4 @@
-"""A BentoML service that logs what it predicts with `bentoml.monitor`; MONITOR, as JSON, says which monitor, and how."""
+"""A BentoML service that logs its predictions with `bentoml.monitor`; MONITOR, as JSON, says which one, and how."""
 
 import json
 import os
