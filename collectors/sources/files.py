@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import Field
 
@@ -71,8 +72,10 @@ class FilesSource:
         for found in self._look(book):
             try:
                 yield from self._read_file(book, found)
+            except _RotatedMeanwhile:
+                break  # what comes after it is younger; the next look finds it under its other name
             except OSError as error:
-                if self._is_old(found):  # else it is being rotated or packed; the next look finds it
+                if self._is_old(found):  # else it is being packed
                     self._warn(found.path, f"can't be read: {error.strerror or error}")
         if book.changed:
             yield Piece(b"", book.position())
@@ -86,9 +89,10 @@ class FilesSource:
     def _look(self, book: Book) -> list[_Found]:
         """Every file to read, in order: what was rotated away first, whose lines are the older ones."""
         named = {found.inode: found for found in self._named()}
-        gone = [(inode, seen) for inode, seen in book.files.items() if inode not in named]
-        older = [found for inode, _ in gone for found in self._rotated(book, inode)]
-        missed = {found.inode: found for _, seen in gone for found in self._missed(book, seen, named)}
+        names = {found.path for found in named.values() if found.inode not in book.files}
+        names |= {each for each in self._patterns if not glob.has_magic(each)} - {each.path for each in named.values()}
+        missed = {found.inode: found for name in sorted(names) for found in self._missed(book, name, named)}
+        older = [found for inode in [*book.files] if inode not in named for found in self._rotated(book, inode)]
         return [*older, *sorted(missed.values(), key=_order), *sorted(named.values(), key=_order)]
 
     def _named(self) -> Iterator[_Found]:
@@ -108,15 +112,19 @@ class FilesSource:
         book.forget(inode)
         return [] if here else self._copies(seen, [found for found in beside if found.path.endswith(".gz")])
 
-    def _missed(self, book: Book, seen: Seen, named: Mapping[str, _Found]) -> list[_Found]:
-        """Logs that came after this one under its name, and were rotated away before any look saw them."""
-        latest = book.latest(seen.name)
+    def _missed(self, book: Book, name: str, named: Mapping[str, _Found]) -> list[_Found]:
+        """Logs that had this name after the last one that was read, and were rotated away before any look saw them."""
+        known = book.of_name(name)
+        if not known:
+            return []
+        latest, marks = max(each.modified for each in known), {each.ended for each in known}
         return [
-            replace(found, name=seen.name)
-            for found in _beside(seen.path)
-            if is_rotated_name(found.path, seen.name)
+            replace(found, name=name)
+            for found in _beside(name)
+            if is_rotated_name(found.path, name)
             and found.inode not in {*named, *book.files}
-            and found.modified > latest
+            and found.modified >= latest
+            and found.mark not in marks
         ]
 
     def _copies(self, seen: Seen, among: list[_Found]) -> list[_Found]:
@@ -146,7 +154,7 @@ class FilesSource:
 
     def _new(self, book: Book, found: _Found, read_at: ReadAt, size: int) -> Seen:
         known = book.recognise(found.path, read_at, size)
-        seen = Seen(found.path, found.name or Path(found.path).name)
+        seen = Seen(found.path, found.name or found.path)
         book.changed = True
         if known is not None:
             seen.log_format, seen.whole = known.log_format, known.whole
@@ -205,9 +213,9 @@ class FilesSource:
     def _content(self, found: _Found) -> Iterator[tuple[ReadAt, int]]:
         """The bytes of a file, unpacked, and how many there are. Raises OSError when another file has its name now."""
         most = self._options.max_file_bytes
-        with open(found.path, "rb") as file:
+        with _opened(found.path) as file:
             if inode_of(os.fstat(file.fileno())) != found.inode:
-                raise OSError("it was replaced")
+                raise _RotatedMeanwhile
             if not found.path.endswith(".gz"):
                 yield (lambda offset, count: os.pread(file.fileno(), count, offset)), found.size
                 return
@@ -223,6 +231,17 @@ class FilesSource:
         if path not in self._warned:
             self._warned.add(path)
             log.warning("source %r: file %s %s", self._context.name, path, trouble)
+
+
+class _RotatedMeanwhile(OSError):
+    """Since the look, a file was renamed or removed."""
+
+
+def _opened(path: str) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise _RotatedMeanwhile from None
 
 
 def _matching(pattern: str) -> list[str]:

@@ -29,7 +29,7 @@ ReadAt = Callable[[int, int], bytes]
 class Seen(msgspec.Struct, omit_defaults=True):
     """One file: where it was, how far it is read, and what it is recognised by.
 
-    `name` is the one it had before it was rotated; `modified` (nanoseconds) when it was changed last, as far as known.
+    `name` is the path it had before it was rotated; `modified` (nanoseconds) when it was changed last, as far as known.
     `offset` counts its bytes, unpacked where it is compressed. `log_format` is "" until a first piece told it. `ended`
     is its (size, time of change) when it was read to the end: while these are the same, there is nothing to do.
     """
@@ -90,9 +90,9 @@ class Book:
         if seen.offset:
             self.past = [*self.past, seen][-_MOST_PAST:]
 
-    def latest(self, name: str) -> int:
-        """When the latest file that had this name was changed last, as far as is known."""
-        return max(each.modified for each in [*self.files.values(), *self.past] if each.name == name)
+    def of_name(self, name: str) -> list[Seen]:
+        """The files that have or had this name."""
+        return [each for each in [*self.files.values(), *self.past] if each.name == name]
 
     def recognise(self, path: str, read_at: ReadAt, size: int) -> Seen | None:
         """The file that this new one is a copy of, or has the content of, if there is one that was read."""
@@ -105,7 +105,7 @@ class Book:
 
 def is_rotated_name(path: str, name: str) -> bool:
     """Whether this may be an older log of that name: `app.log.1` and `app.log-20260301.gz` of `app.log`."""
-    return PurePath(path).name.startswith((f"{name}.", f"{name}-"))
+    return path.startswith((f"{name}.", f"{name}-"))
 
 
 def inode_of(found: os.stat_result) -> str:

@@ -12,8 +12,9 @@ from typing import Any, get_type_hints
 
 from alerts import Channel, ResponseTarget
 from collectors.formats import LogFormat
-from collectors.sources.registry import Source
+from collectors.sources.registry import Options, Source
 from docs.generate.markdown import code, doc_of, join, table
+from docs.generate.settings import settings_table
 from monitor.drift import DriftMethod
 from monitor.engines import Engine
 from monitor.plugins import CHANNELS, DRIFT_METHODS, ENGINES, FAMILIES, LOG_FORMATS, RESPONSE_TARGETS, SOURCES, Family

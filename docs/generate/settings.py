@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -14,14 +15,7 @@ from pydantic.fields import FieldInfo
 from docs.generate.markdown import code, doc_of, join, table
 from monitor.config import DEFAULT_FILE, Settings
 
-_TYPES = {
-    bool: "true or false",
-    int: "integer",
-    float: "number",
-    str: "text",
-    Path: "folder",
-    list[str]: "list of texts",
-}
+_TYPES = {bool: "true or false", int: "integer", float: "number", str: "text", Path: "folder"}
 _LIMITS = {"ge": "from {}", "gt": "above {}", "le": "up to {}", "lt": "below {}"}
 _INTRO = f"""# Settings
 
@@ -64,20 +58,26 @@ class Setting:
 
 def page() -> str:
     parts = [_INTRO, "## Top level", _table(list(_plain(Settings, ())))]
-    for name, field in Settings.model_fields.items():
-        if (nested := _nested(field)) is not None:
-            path = (name,) if get_origin(field.annotation) is not dict else (name, "NAME")
-            title = name if len(path) == 1 else f"{name}.NAME"
-            parts += [f"## {title}", field.description or "", doc_of(nested), _table(list(_plain(nested, path)))]
+    for path, field, model in _tables(Settings, ()):
+        parts += [f"{'#' * min(len(path) + 1, 3)} {'.'.join(path)}", field.description or "", doc_of(model)]
+        parts.append(_table(list(_plain(model, path))))
     return join(*parts, _OTHERS)
 
 
 def settings() -> Iterator[Setting]:
     """Every setting, those of tables included."""
     yield from _plain(Settings, ())
-    for name, field in Settings.model_fields.items():
+    for path, _, model in _tables(Settings, ()):
+        yield from _plain(model, path)
+
+
+def _tables(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], FieldInfo, type[BaseModel]]]:
+    """Every table below, with its path (NAME where there is one table per name), tables of tables included."""
+    for name, field in model.model_fields.items():
         if (nested := _nested(field)) is not None:
-            yield from _plain(nested, (name,) if get_origin(field.annotation) is not dict else (name, "NAME"))
+            below = (*path, name) if get_origin(field.annotation) is not dict else (*path, name, "NAME")
+            yield below, field, nested
+            yield from _tables(nested, below)
 
 
 def _plain(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[Setting]:
@@ -106,12 +106,36 @@ def _type(field: FieldInfo) -> str:
         for word, text in _LIMITS.items()
         if hasattr(rule, word)
     ]
-    known = _TYPES[field.annotation]  # type: ignore[index]  # a type that is not known must be given words above
-    return ", ".join([known, *limits])
+    return ", ".join([type_in_words(field.annotation), *limits])
+
+
+def type_in_words(kind: Any) -> str:
+    """A setting's type as people say it. A type that is not known fails: it must be given words here.
+
+    >>> type_in_words(tuple[Literal["a", "b"], ...]), type_in_words(dict[str, float | None])
+    ('list of a, b', 'table of numbers')
+    """
+    inner = get_args(kind)
+    match get_origin(kind):
+        case None:
+            return _TYPES[kind]
+        case origin if origin is Literal:
+            return ", ".join(map(str, inner))
+        case origin if origin in (Union, UnionType):
+            return " or ".join(type_in_words(each) for each in inner if each is not NoneType)
+        case origin if origin is dict:
+            return f"table of {_several(inner[1])}"
+        case _:
+            return f"list of {_several(inner[0])}"
+
+
+def _several(kind: Any) -> str:
+    said = type_in_words(kind)
+    return said if get_origin(kind) is Literal else " or ".join(f"{each}s" for each in said.split(" or "))
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
     value = str(field.default) if isinstance(field.default, Path) else field.default
-    return code(json.dumps(value))
+    return "" if value is None else code(json.dumps(value))

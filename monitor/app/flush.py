@@ -9,7 +9,7 @@ from collectors.flusher import Flusher
 from collectors.inbox_reader import InboxReader
 from monitor.app.control import clock, open_database
 from monitor.app.logs import set_up_logging
-from monitor.config import Settings
+from monitor.config import Settings, load_settings
 from monitor.lake import Lake
 
 
@@ -26,3 +26,7 @@ def run_flusher(settings: Settings) -> None:
     finally:
         inbox.close()
         db.close()
+
+
+if __name__ == "__main__":
+    run_flusher(load_settings())

@@ -30,7 +30,10 @@ _STOP_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Child:
-    """One process: its `kedge` command, and the address that answers once it is ready (None: ready at once)."""
+    """One process: its `kedge` command, and the address that answers once it is ready (None: ready at once).
+
+    `module` is run instead of the command line where that would load more than the process needs.
+    """
 
     name: str
     arguments: Sequence[str]
@@ -40,6 +43,7 @@ class Child:
     started_at: float = 0.0
     restart_at: float = 0.0
     environment: Mapping[str, str] = field(default_factory=dict)
+    module: str = "monitor.cli.main"
 
 
 class Supervisor:
@@ -93,7 +97,7 @@ class Supervisor:
         child.started_at = time.monotonic()
         with (self._logs / f"{child.name}.log").open("ab") as log:
             child.process = subprocess.Popen(
-                [sys.executable, "-m", "monitor.cli.main", *child.arguments],
+                [sys.executable, "-m", child.module, *child.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -35,6 +35,8 @@ from monitor.db.quarantine import Selection
 
 log = logging.getLogger(__name__)
 
+# The flusher's columns come and go by the tens of megabytes: what is freed goes back to the system.
+_FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 _SWITCH_SECONDS = 0.0005
 _MOST_REPLAYED = 10_000  # rows of quarantine that one call of the API looks at
 
@@ -106,7 +108,7 @@ def run_collector(settings: Settings) -> None:
 def _companions(settings: Settings) -> list[Child]:
     """What works beside the HTTP process: the flusher, and the sources that are read, where there are any."""
     environment = {"KEDGE_DATA_DIR": str(settings.data_dir.absolute())}
-    children = [Child("flusher", ["flush"], environment=environment)]
+    children = [Child("flusher", [], environment=environment | _FRUGAL, module="monitor.app.flush")]
     if settings.collector.sources:
         children.append(Child("sources", ["pull"], environment=environment))
     return children

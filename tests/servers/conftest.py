@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
+import streamlit as st
 from deltalake import DeltaTable
-from streamlit import cache_data, cache_resource
 from streamlit.testing.v1 import AppTest
 
 from dashboards.launch import APP
@@ -124,8 +124,10 @@ class Site:
     def open_model_page(self, model: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
         """The dashboard's page of the model, as of now."""
         monkeypatch.setenv("KEDGE_DATABASE_URL", f"sqlite:///{self.data / 'control.sqlite'}")
-        for cache in (cache_data, cache_resource):
+        for cache in (st.cache_data, st.cache_resource):
             cache.clear()
+        option = st.get_option  # on this machine alone, where nobody has to sign in
+        monkeypatch.setattr(st, "get_option", lambda key: "127.0.0.1" if key == "server.address" else option(key))
         app = AppTest.from_file(str(APP), default_timeout=60)
         app.switch_page("app_pages/model.py")
         app.query_params["model"] = model

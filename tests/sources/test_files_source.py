@@ -12,6 +12,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from collectors.sources.files import FilesSource
+from collectors.sources.files_seen import Book
 from monitor.errors import ConfigError
 from tests.sources.conftest import Clock, MakeReading, line, lines
 
@@ -121,6 +123,28 @@ def test_logs_that_came_and_went_while_nobody_read_are_found_beside(
     source.restart()
     assert source.read() == ["a", "b", "c", "d"]
     assert source.read() == ["a", "b", "c", "d"]
+
+
+def test_a_log_that_is_rotated_between_a_look_and_its_reading_is_found_by_the_next(
+    reading: MakeReading, log: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    source = reading("files", path=str(log))
+    log.write_bytes(lines("a"))
+    age(log, clock, 1_000)
+    assert source.read() == ["a"]
+    log.rename(log.with_name("app.jsonl.1"))
+    log.write_bytes(lines("b"))
+    real = FilesSource._look
+
+    def rotated_after_the_look(self: FilesSource, book: Book) -> list[object]:
+        found = real(self, book)
+        if not log.with_name("app.jsonl.2").exists():
+            log.rename(log.with_name("app.jsonl.2"))
+            log.write_bytes(lines("c"))
+        return list(found)
+
+    monkeypatch.setattr(FilesSource, "_look", rotated_after_the_look)
+    assert source.read() == ["a", "b", "c"]
 
 
 def test_a_pattern_that_covers_rotated_names_reads_each_line_once(reading: MakeReading, log: Path) -> None:
