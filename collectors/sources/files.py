@@ -63,7 +63,8 @@ class FilesSource:
     def __init__(self, context: SourceContext) -> None:
         options: FilesOptions = FilesOptions.of(context)
         self._options = options
-        self._patterns = [options.path] if isinstance(options.path, str) else options.path
+        paths = [options.path] if isinstance(options.path, str) else options.path
+        self._patterns = [os.path.normpath(path) for path in paths]
         self._context = context
         self._warned: set[str] = set()
 
@@ -143,9 +144,10 @@ class FilesSource:
         with self._content(found) as (read_at, size):
             if seen is not None and not seen.agrees(read_at, size):  # truncated or rewritten; perhaps copied before
                 book.forget(found.inode)
-                for copy in self._copies(seen, [each for each in _beside(found.path) if each.inode not in book.files]):
-                    if copy.inode != found.inode:
-                        yield from self._read_file(book, copy)
+                beside = [each for each in _beside(found.path) if each.inode not in {found.inode, *book.files}]
+                copies = [*self._copies(seen, beside), *self._missed(book, seen.name, {found.inode: found})]
+                for copy in sorted({each.inode: each for each in copies}.values(), key=_order):
+                    yield from self._read_file(book, replace(copy, name=seen.name))
                 seen = None
             if seen is None:
                 seen = book.files[found.inode] = self._new(book, found, read_at, size)
@@ -260,8 +262,8 @@ def _stat(path: str) -> Iterator[_Found]:
 def _beside(path: str) -> list[_Found]:
     """The files in the folder of this one, itself among them."""
     try:
-        with os.scandir(Path(path).parent) as entries:
-            return [found for entry in entries for found in _stat(entry.path)]
+        folder = Path(path).parent
+        return [found for name in os.listdir(folder) for found in _stat(str(folder / name))]
     except OSError:
         return []
 

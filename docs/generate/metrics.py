@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from collectors.flush_totals import FlushMetrics
+from collectors.gate import GateMetrics
 from collectors.inbox_reader import InboxReader
 from collectors.metrics import CollectorMetrics
 from docs.generate.markdown import code, join, table
@@ -22,7 +23,7 @@ from monitor.config import Settings
 from monitor.evaluation import MonitorRule, WindowFacts, default_rules, evaluate_window
 from monitor.metrics import describe
 from monitor.performance import primary_metric
-from monitor.profiles import NumericProfile, WindowProfile
+from monitor.profiles import NumericProfile, ServiceProfile, WindowProfile
 from monitor.schemas import Task
 from monitor.windows import parse_size, window_of
 
@@ -63,7 +64,8 @@ def page() -> str:
         "A model is judged by one performance metric: `auc` for binary models with scores, `accuracy` for other "
         "classifiers, `mae` for regressions. A breach that is twice as far out as allowed is critical.",
         "## The collector's own metrics",
-        "`GET /metrics` of the collector, in Prometheus' text format.",
+        "`GET /metrics` of the collector, in Prometheus' text format. `kedge pull --metrics-port` has its own with the "
+        "first four.",
         table(["metric", "kind", "labels", "meaning"], _collector_rows()),
     )
 
@@ -90,11 +92,14 @@ def rules() -> list[MonitorRule]:
 
 def _evaluated(task: Task) -> list[tuple[str, bool]]:
     column = NumericProfile.of(np.arange(100.0), [25.0, 50.0, 75.0])
-    profile = WindowProfile(columns={"age": column}, prediction=column, type_errors={"age": 1})
     window = window_of(datetime(2026, 3, 4, tzinfo=UTC), timedelta(hours=1))
-    facts = WindowFacts(window, profile, BaselineProfile({}, None, profile), task=task, positive_class="1")
-    points, _ = evaluate_window(facts, [])
-    return [(point.metric, bool(point.column)) for point in points]
+    found: dict[tuple[str, bool], None] = {}
+    for service in (ServiceProfile(), ServiceProfile(rows=1, weight=1, latency_total=1, summed=1)):  # a log; counters
+        profile = WindowProfile(columns={"age": column}, prediction=column, type_errors={"age": 1}, service=service)
+        facts = WindowFacts(window, profile, BaselineProfile({}, None, profile), task=task, positive_class="1")
+        points, _ = evaluate_window(facts, [])
+        found |= dict.fromkeys((point.metric, bool(point.column)) for point in points)
+    return list(found)
 
 
 def _row(metric: Metric) -> list[str]:
@@ -123,7 +128,9 @@ def _rule_row(rule: MonitorRule) -> list[str]:
 
 
 def _collector_rows() -> list[list[str]]:
-    kept = [each for each in vars(CollectorMetrics(CollectorRegistry())).values() if isinstance(each, MetricWrapperBase)]
+    registry = CollectorRegistry()
+    made = [*vars(CollectorMetrics(registry)).values(), *vars(GateMetrics(registry)).values()]
+    kept = [each for each in made if isinstance(each, MetricWrapperBase)]
     families = [(*instrument.describe(), instrument._labelnames) for instrument in kept]
     with TemporaryDirectory() as folder, closing(InboxReader(Path(folder) / "inbox.sqlite")) as inbox:
         families += [(family, family._labelnames) for family in FlushMetrics(inbox).collect()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -14,7 +15,7 @@ from alerts import Channel, ResponseTarget
 from collectors.formats import LogFormat
 from collectors.sources.registry import Options, Source
 from docs.generate.markdown import code, doc_of, join, table
-from docs.generate.settings import settings_table
+from docs.generate.settings import options_table
 from monitor.drift import DriftMethod
 from monitor.engines import Engine
 from monitor.plugins import CHANNELS, DRIFT_METHODS, ENGINES, FAMILIES, LOG_FORMATS, RESPONSE_TARGETS, SOURCES, Family
@@ -80,7 +81,20 @@ def _member(name: str, value: str) -> str:
     member = pkgutil.resolve_name(value)
     meaning = f"{member.name}: {member.source}." if isinstance(member, DriftMethod) else doc_of(member)
     options = getattr(member, "Options", None)
-    return join(f"### {name}", f"`{value}`", meaning, *([doc_of(options), _options(options)] if options else []))
+    title = [f"{member.title}."] if isinstance(getattr(member, "title", None), str) and not options else []
+    parts = [f"### {name}", f"`{value}`", " ".join([*title, meaning])]
+    if options:
+        parts += [doc_of(options), _options(options)]
+    if own := source_options(member):
+        parts += [doc_of(own), options_table(own)]
+    return join(*parts)
+
+
+def source_options(member: object) -> type[Options] | None:
+    """The settings of a pull source of ours: they stand beside it in its module."""
+    beside = vars(sys.modules[member.__module__]).values() if isinstance(member, type) else ()
+    own = [each for each in beside if isinstance(each, type) and issubclass(each, Options) and each is not Options]
+    return own[0] if own else None
 
 
 def _options(options: Any) -> str:

@@ -22,7 +22,8 @@ _INTRO = f"""# Settings
 Settings come from the command line's options, then the environment, then a file, then the defaults. The file is
 `{DEFAULT_FILE}` in the working directory; `KEDGE_CONFIG` or `kedge --config FILE` names another. A setting of a table
 is written `collector.flush_seconds` here: `flush_seconds` under `[collector]` in the file, and
-`KEDGE_COLLECTOR__FLUSH_SECONDS` in the environment.
+`KEDGE_COLLECTOR__FLUSH_SECONDS` in the environment. NAME stands for a name of yours: the table `[collector.sources.NAME]`
+in the file. In the environment lists and tables are written as JSON, and names are in lower case.
 
 Secrets are written `env:NAME` or `file:PATH`: the text is looked up when it is used, so it is in no file, output or
 log. An unknown setting, and a value that can't be used, end the start with status 2 and a line that names it.
@@ -71,7 +72,9 @@ def settings() -> Iterator[Setting]:
         yield from _plain(model, path)
 
 
-def _tables(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], FieldInfo, type[BaseModel]]]:
+def _tables(
+    model: type[BaseModel], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], FieldInfo, type[BaseModel]]]:
     """Every table below, with its path (NAME where there is one table per name), tables of tables included."""
     for name, field in model.model_fields.items():
         if (nested := _nested(field)) is not None:
@@ -96,6 +99,17 @@ def _table(rows: list[Setting]) -> str:
     return table(
         ["setting", "type", "default", "environment", "meaning"],
         [[code(s.name), _type(s.field), _default(s.field), code(s.variable), s.field.description or ""] for s in rows],
+    )
+
+
+def options_table(options: type[BaseModel]) -> str:
+    """The settings that are a plug-in's own, which have no variable in the environment."""
+    return table(
+        ["setting", "type", "default", "meaning"],
+        [
+            [code(name), _type(field), _default(field), field.description or ""]
+            for name, field in options.model_fields.items()
+        ],
     )
 
 

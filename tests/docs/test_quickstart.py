@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner
 
+from collectors.flusher import Flusher
 from monitor.app.files import flush_inbox
 from monitor.app.processes import free_port
 from monitor.app.stores import clock, open_stores
@@ -98,7 +99,13 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     running = Web(load_settings())
     with running.db.session() as session:
         monkeypatch.setenv("KEDGE_API_KEY", create_key(session, "quickstart", Role.INGEST, clock()))
+    stop = threading.Event()  # what `kedge collect` has a process for
+    flusher = Flusher(running.inbox, Lake(running.settings.lake_root), running.db, running.settings.collector)
+    thread = threading.Thread(target=flusher.run, args=(stop, clock))
+    thread.start()
     yield running
+    stop.set()
+    thread.join()
     running.close()
 
 

@@ -60,6 +60,7 @@ def test_every_setting_is_documented_with_its_meaning() -> None:
 def test_every_variable_of_the_page_sets_its_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)  # where no settings file is
     monkeypatch.setenv("KEDGE_RESPONSES__NAME__KIND", "retrain")
+    monkeypatch.setenv("KEDGE_COLLECTOR__SOURCES__NAME__KIND", "files")
     checked = 0
     for setting in settings_page.settings():
         if isinstance(setting.default, bool | int | float):

@@ -104,13 +104,15 @@ def test_rotation_while_nobody_reads_loses_nothing(reading: MakeReading, log: Pa
     assert source.read() == ["a" * 50, "b" * 50, "c" * 50]
 
 
+@pytest.mark.parametrize("relative", [False, True])
 def test_logs_that_came_and_went_while_nobody_read_are_found_beside(
-    reading: MakeReading, log: Path, clock: Clock
+    reading: MakeReading, log: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, relative: bool
 ) -> None:
+    monkeypatch.chdir(log.parent)
     old = log.with_name("app.jsonl.0")
     old.write_bytes(lines("long ago"))
     age(old, clock, 10_000)
-    source = reading("files", path=str(log))
+    source = reading("files", path="./app.jsonl" if relative else str(log))
     log.write_bytes(lines("a"))
     age(log, clock, 1_000)
     assert source.read() == ["a"]
@@ -171,6 +173,22 @@ def test_copytruncate_reads_each_line_once(reading: MakeReading, log: Path, patt
     append(log, lines("d"))
     assert sorted(source.read()) == ["a", "b", "c", "d"]
     assert sorted(source.read()) == ["a", "b", "c", "d"]
+
+
+def test_several_copytruncates_while_nobody_read_lose_nothing(reading: MakeReading, log: Path, clock: Clock) -> None:
+    source = reading("files", path=str(log))
+    log.write_bytes(lines("a" * 70))
+    age(log, clock, 1_000)
+    assert source.read() == ["a" * 70]
+    source.close()
+    for number, each in enumerate("bc", start=1):
+        append(log, lines(each * 70))
+        shutil.copyfile(log, log.with_name(f"app.jsonl.{number}"))
+        os.truncate(log, 0)
+    append(log, lines("d" * 70))
+    source.restart()
+    assert source.read() == [each * 70 for each in "abcd"]
+    assert source.read() == [each * 70 for each in "abcd"]
 
 
 def test_a_truncated_file_that_grew_beyond_its_old_length_is_read_from_its_beginning(
