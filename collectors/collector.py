@@ -144,6 +144,7 @@ class Collector:
             path=request.path,
             at=request.received_at,
             mapping=self.settings.mappings.get(request.model or "") or NO_MAPPING,
+            mappings=self.settings.mappings,
             memory=request.memory,
         )
 

@@ -29,10 +29,9 @@ from collectors.formats.registry import Decoded, Log
 from collectors.formats.seldon import TYPE as SELDON
 from collectors.formats.seldon import seldon_event, seldon_outcomes
 from collectors.wire import WireLabel, WirePrediction
-from monitor.config import MappingSettings
 from monitor.lake import Kind
 
-_READERS: dict[str, Callable[[Event, MappingSettings], list[Outcome]]] = {
+_READERS: dict[str, Callable[[Event, Log], list[Outcome]]] = {
     KSERVE: kserve_outcomes,
     SELDON: seldon_outcomes,
 }
@@ -70,7 +69,7 @@ class CloudEvents:
 def _outcomes(event: Event, log: Log) -> list[Outcome]:
     for prefix, read in _READERS.items():
         if event.type.startswith(prefix):
-            return read(event, log.mapping)
+            return read(event, log)
     data = event.data()
     kind = WireLabel if log.kind is Kind.LABELS else WirePrediction
     sent = data if isinstance(data, list) else [data]

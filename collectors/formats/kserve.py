@@ -17,7 +17,6 @@ from collectors.formats.cloud_events import Event, binary_event, decode_events, 
 from collectors.formats.gathering import Outcome
 from collectors.formats.registry import Decoded, Log
 from collectors.wire import Side
-from monitor.config import MappingSettings
 
 TYPE = "org.kubeflow.serving.inference."
 _SIDES = {f"{TYPE}request": Side.REQUEST, f"{TYPE}response": Side.RESPONSE}
@@ -57,10 +56,10 @@ def _read(log: Log) -> list[Outcome]:
     event = binary_event(log.headers, log.body)
     if event is None:
         raise ValueError("the headers of the event are missing; accepted: ce-id, ce-type and ce-inferenceservicename")
-    return kserve_outcomes(event, log.mapping)
+    return kserve_outcomes(event, log)
 
 
-def kserve_outcomes(event: Event, mapping: MappingSettings) -> list[Outcome]:
+def kserve_outcomes(event: Event, log: Log) -> list[Outcome]:
     """What one event of KServe's logger is. Raises ValueError naming what it lacks."""
     side = _SIDES.get(event.type)
     if side is None:
@@ -72,6 +71,8 @@ def kserve_outcomes(event: Event, mapping: MappingSettings) -> list[Outcome]:
     if not about.get("id"):
         raise ValueError("ce-id is missing, which joins request and response")
     key = " ".join(("kserve", about["id"], about.get("namespace", ""), service, component, endpoint))
+    model = (service if component in _PREDICTOR else f"{service}/{component}") if service else None
+    mapping = log.mapping_of(model)
     return [
         read_half(
             side,
@@ -79,7 +80,7 @@ def kserve_outcomes(event: Event, mapping: MappingSettings) -> list[Outcome]:
             mapping,
             key=key,
             request_id=about["id"],
-            model=(service if component in _PREDICTOR else f"{service}/{component}") if service else None,
+            model=model,
             time=event.moment("time", mapping),
             times_call="recordedtime" in about,
             tags={"endpoint": endpoint} if endpoint else {},

@@ -95,7 +95,7 @@ def _read(entry: Mapping[str, Any], log: Log) -> list[Outcome]:
     else:
         about.pop("time", None)
     headers = {"content-type": str(entry.get("contentType") or "")}
-    found = kserve_outcomes(Event(about, body=decode_base64(raw), headers=headers), log.mapping)
+    found = kserve_outcomes(Event(about, body=decode_base64(raw), headers=headers), log)
     for half in found:
         if isinstance(half, Half) and not timed:
             half.time = log.at

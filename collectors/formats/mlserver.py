@@ -64,7 +64,7 @@ def _read(sent: dict[str, Any], log: Log) -> list[Outcome]:
     half = read_half(
         side,
         Event({}, value={**sent, "id": request_id}),
-        log.mapping,
+        log.mapping_of(model if isinstance(model, str) else None),
         key=f"mlserver {model or log.model or ''} {request_id}",
         request_id=request_id,
         model=str(model) if model else None,

@@ -29,8 +29,9 @@ class Log:
     `kind` is what the sender says it holds and `model` whose it is, where the body itself does not say. `headers` are
     those of its HTTP request or Kafka message, names in lower case. `path` is that of its file, object or request.
     `at` (UTC) is when it was received or last written, for records without a time. `mapping` names columns and units
-    that the format leaves open. `memory` belongs to the source: what a format puts there (JSON types only) is in the
-    next log of that source as well, also after a restart.
+    that the format leaves open; `mappings` are those of models by name, for a log that names its model itself. `memory`
+    belongs to the source: what a format puts there (JSON types only) is in the next log of that source as well, also
+    after a restart.
     """
 
     body: bytes
@@ -40,7 +41,12 @@ class Log:
     path: str = ""
     at: datetime | None = None
     mapping: MappingSettings = NO_MAPPING
+    mappings: Mapping[str, MappingSettings] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
+
+    def mapping_of(self, model: str | None) -> MappingSettings:
+        """The mapping of a model that the log itself names; else that of the log."""
+        return self.mappings.get(model or "", self.mapping)
 
 
 @dataclass(slots=True)

@@ -65,10 +65,11 @@ def seldon_event(headers: Mapping[str, str], body: bytes) -> Event | None:
     return event if event is not None and event.type.startswith(TYPE) else None
 
 
-def seldon_outcomes(event: Event, mapping: MappingSettings) -> list[Outcome]:
+def seldon_outcomes(event: Event, log: Log) -> list[Outcome]:
     """What one event of Seldon's logger is. Raises ValueError naming what it lacks."""
     about = event.attributes
-    request_id, node = about.get("requestid"), about.get("modelid", "")
+    request_id, node, model = about.get("requestid"), about.get("modelid", ""), _model(about)
+    mapping = log.mapping_of(model)
     if event.type == _FEEDBACK:
         return _feedback(event, request_id, mapping)
     side = _SIDES.get(event.type)
@@ -83,7 +84,7 @@ def seldon_outcomes(event: Event, mapping: MappingSettings) -> list[Outcome]:
         mapping,
         key=" ".join(("seldon", about.get("namespace", ""), about.get("inferenceservicename", ""), node, request_id)),
         request_id=request_id,
-        model=_model(about),
+        model=model,
         time=event.moment("time", mapping),
         tags={"endpoint": endpoint} if endpoint else {},
     )
@@ -94,7 +95,7 @@ def _read(log: Log) -> list[Outcome]:
     event = seldon_event(log.headers, log.body)
     if event is None:
         raise ValueError("the headers of the event are missing; accepted: type, requestid and modelid, also after ce-")
-    return seldon_outcomes(event, log.mapping)
+    return seldon_outcomes(event, log)
 
 
 def _model(about: Mapping[str, str]) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from collectors.sources.http import PATHS
 from docs.generate.markdown import code, join, table
@@ -69,7 +69,7 @@ def describe() -> Description:
 
 
 async def _roles(
-    app: FastAPI, operations: Sequence[tuple[str, str]], keys: Mapping[Role, str]
+    app: ASGIApp, operations: Sequence[tuple[str, str]], keys: Mapping[Role, str]
 ) -> dict[tuple[str, str], Role]:
     """The least role that each operation lets in; those that need no key are absent."""
     found: dict[tuple[str, str], Role] = {}

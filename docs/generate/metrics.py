@@ -64,8 +64,8 @@ def page() -> str:
         "A model is judged by one performance metric: `auc` for binary models with scores, `accuracy` for other "
         "classifiers, `mae` for regressions. A breach that is twice as far out as allowed is critical.",
         "## The collector's own metrics",
-        "`GET /metrics` of the collector, in Prometheus' text format. `kedge pull --metrics-port` has its own with the "
-        "first four.",
+        "`GET /metrics` of the collector, in Prometheus' text format. `kedge pull --metrics-port` "
+        "serves those of its sources.",
         table(["metric", "kind", "labels", "meaning"], _collector_rows()),
     )
 

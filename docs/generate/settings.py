@@ -22,8 +22,8 @@ _INTRO = f"""# Settings
 Settings come from the command line's options, then the environment, then a file, then the defaults. The file is
 `{DEFAULT_FILE}` in the working directory; `KEDGE_CONFIG` or `kedge --config FILE` names another. A setting of a table
 is written `collector.flush_seconds` here: `flush_seconds` under `[collector]` in the file, and
-`KEDGE_COLLECTOR__FLUSH_SECONDS` in the environment. NAME stands for a name of yours: the table `[collector.sources.NAME]`
-in the file. In the environment lists and tables are written as JSON, and names are in lower case.
+`KEDGE_COLLECTOR__FLUSH_SECONDS` in the environment. NAME stands for a name of yours, as in the table
+`[collector.sources.NAME]` of the file. In the environment lists and tables are JSON, and names are in lower case.
 
 Secrets are written `env:NAME` or `file:PATH`: the text is looked up when it is used, so it is in no file, output or
 log. An unknown setting, and a value that can't be used, end the start with status 2 and a line that names it.

@@ -153,3 +153,12 @@ def test_kafka_headers_are_read_as_http_headers_are() -> None:
     log = event()
     kafka = {name.replace("ce-", "ce_"): value for name, value in log.headers.items()}
     assert read(replace(log, headers=kafka)) == read(log)
+
+
+def test_a_model_that_only_the_event_names_has_its_own_mapping() -> None:
+    event = KServe().example()
+    named = {"electricity": MappingSettings(columns=("hour", "price"))}
+    headers = dict(event.headers) | {"ce-inferenceservicename": "electricity"}
+    log = Log(b'{"instances": [[1, 2.5]]}', headers=headers, mappings=named)
+    (half,) = [half for part in KServe().decode(log) for half in part.halves]
+    assert half.rows[0].features == {"hour": 1, "price": 2.5}
