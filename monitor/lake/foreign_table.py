@@ -17,7 +17,7 @@ _REWRITES = ("OPTIMIZE", "VACUUM", "DELETE", "UPDATE", "RESTORE", "REORG", "TRUN
 
 @dataclass(frozen=True, slots=True)
 class AddedFiles:
-    """The data files that one version of a table added, in a fixed order."""
+    """The data files that a table got up to and with this version, in a fixed order."""
 
     version: int
     paths: Sequence[str]
@@ -32,25 +32,33 @@ class ForeignTable:
         self._partitions = partitions
 
     def added_after(self, version: int | None, pinned: int | None = None) -> Iterator[AddedFiles]:
-        """What each later version added, in order. None: the files of the newest version (or `pinned`), as one.
+        """What was added after a version (None: since the table began), up to the newest version or to `pinned`.
 
-        Versions that only rewrote rows come without files.
+        Versions that follow each other are taken together, under the number of the last, unless some of them only
+        rewrote rows: then each is taken by itself, and those come without files. Asked again with that number as
+        `pinned`, the answer begins with the same files.
         """
         latest = self._open()
+        newest = latest.version() if pinned is None else pinned
         if version is None:
-            now = self._open(pinned) if pinned is not None else latest
-            yield AddedFiles(now.version(), sorted(self._files(now)))
+            yield AddedFiles(newest, sorted(self._files(self._open(newest))))
             return
-        newest = latest.version()
         if newest <= version:
             return
-        operations = {entry["version"]: entry.get("operation", "") for entry in latest.history(newest - version)}
+        rewrites = self._rewrites(latest, version, newest)
         before = self._files(self._open(version))
-        for number in range(version + 1, newest + 1):
+        for number in range(version + 1, newest + 1) if rewrites else [newest]:
             after = self._files(self._open(number))
-            is_rewrite = str(operations.get(number, "")).upper().startswith(_REWRITES)
-            yield AddedFiles(number, [] if is_rewrite else sorted(after - before))
+            yield AddedFiles(number, [] if number in rewrites else sorted(after - before))
             before = after
+
+    def _rewrites(self, latest: DeltaTable, version: int, newest: int) -> set[int]:
+        """The versions in (version, newest] that brought no new rows."""
+        return {
+            entry["version"]
+            for entry in latest.history(latest.version() - version)
+            if entry["version"] <= newest and str(entry.get("operation", "")).upper().startswith(_REWRITES)
+        }
 
     def batches(self, version: int, path: str, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
         """The rows of one file as of a version, with the columns of its partition, in a fixed order."""

@@ -296,7 +296,8 @@ def _answers(api: httpx.Client) -> bool:
 
 
 def _command(process: psutil.Process) -> str:
+    """What a process was started for: `pull`, or the last part of its module's name."""
     try:
-        return process.cmdline()[-1]
+        return process.cmdline()[-1].rpartition(".")[2]
     except psutil.Error:
         return ""

@@ -11,6 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from monitor.errors import Unavailable
+from monitor.lake.foreign_table import ForeignTable
 from tests.sources.conftest import MakeReading
 
 
@@ -65,6 +66,37 @@ def test_a_long_version_is_taken_up_again_in_its_middle(folder: Path, reading: M
         runner._deliver(stop)
         source.restart()
     assert sorted(source.read()) == ids
+
+
+def test_many_small_versions_are_read_together_also_after_a_restart_among_them(
+    folder: Path, reading: MakeReading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(folder, "first")
+    source = reading("delta_table", url=str(folder), format="arrow")
+    source.read()
+    for number in range(20):
+        add(folder, f"p{number:02}")
+    opened: list[int | None] = []
+    real = ForeignTable._open
+
+    def opening(self: ForeignTable, version: int | None = None) -> DeltaTable:
+        opened.append(version)
+        return real(self, version)
+
+    runner: Any = source.runner
+    stream = runner._open().read(runner._state.position)
+    for _ in range(5):
+        for taken in runner._take(next(stream)):
+            runner._gather(taken, threading.Event())
+    runner._deliver(threading.Event())
+    assert source.state().position == {"version": 0, "reading": 20, "files": 4, "rows": 1}
+    source.restart()
+    add(folder, "last")
+    with monkeypatch.context() as patch:
+        patch.setattr(ForeignTable, "_open", opening)
+        assert sorted(source.read()) == sorted(["first", "last", *(f"p{number:02}" for number in range(20))])
+    assert source.state().position == {"version": 21}
+    assert {version for version in opened if version is not None} == {0, 20, 21}
 
 
 def test_only_one_partition_is_read(folder: Path, reading: MakeReading) -> None:
