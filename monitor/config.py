@@ -83,9 +83,11 @@ class CollectorSettings(BaseModel):
     )
     quarantine_days: float = Field(30, gt=0, description="How long refused records are kept.")
     pause_after_records: int = Field(
-        500, ge=1, description="A source is paused after so many refused records in a row, none of them accepted,"
+        500, ge=1, description="How many records in a row a source must have refused before it is paused."
     )
-    pause_after_seconds: float = Field(10, ge=0, description="and after at least so long without an accepted one.")
+    pause_after_seconds: float = Field(
+        10, ge=0, description="How long a source must have gone without an accepted record before it is paused."
+    )
     pause_probe_seconds: float = Field(30, gt=0, description="How often a paused source is tried again.")
     max_lag_seconds: float = Field(
         3600, gt=0, description="Age of the oldest record in the inbox at which new ones get 429."

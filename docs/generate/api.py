@@ -116,7 +116,7 @@ def _body(body: Mapping[str, Any] | None) -> str:
     schema = body["content"]["application/json"]["schema"]
     if "$ref" in schema:
         return f"Body: {_type(schema)}."
-    return "Body: the records, as in [Sending logs](../collect.md#the-request)."
+    return "Body: the records, as in [Records and answers](../records.md#the-request)."
 
 
 def _answer(answer: Mapping[str, Any]) -> str:

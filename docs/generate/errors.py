@@ -41,7 +41,7 @@ def page() -> str:
         "```\n" + "\n".join(_tree("KedgeError", known, "")) + "\n```",
         table(["error", "module", "HTTP", "exit status", "meaning"], rows),
         "`collectors.client` raises `ValueError` when it is built with an argument it can't use, and nothing "
-        "afterwards. What the collector answers to a request is in [Sending logs](../collect.md#the-answers).",
+        "afterwards. What the collector answers to a request is in [Records and answers](../records.md#the-answers).",
     )
 
 

@@ -6,11 +6,16 @@ import json
 import re
 import shlex
 import tomllib
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import yaml
 
 from alerts import build_channels, build_responses
+from collectors.formats import find_format
+from collectors.privacy import Privacy
+from collectors.sources.registry import SourceContext, make_source
 from docs.generate import cli
 from monitor.config import Settings
 from monitor.plugins import FAMILIES
@@ -29,10 +34,20 @@ def test_json_is_json(block: Block) -> None:
     json.loads(block.text)
 
 
+@pytest.mark.parametrize("block", blocks("ndjson"), ids=str)
+def test_every_line_of_a_log_is_json(block: Block) -> None:
+    assert all(json.loads(line) for line in block.text.splitlines())
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_manifests_are_yaml(block: Block) -> None:
+    assert all(yaml.safe_load_all(block.text))
+
+
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
 def test_settings_load_and_what_they_configure_can_be_built(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in re.findall(r"env:(\w+)", block.text):
-        monkeypatch.setenv(name, SECRET if "SECRET" in name else "https://hooks.example.com/T0KEN")
+        monkeypatch.setenv(name, SECRET if "SECRET" in name or "KEY" in name else "https://hooks.example.com/T0KEN")
     tables: dict[str, Any] = tomllib.loads(block.text)
     if "project" in tables:  # of a plug-in's pyproject.toml
         assert tables["project"]["entry-points"].keys() <= {family.group for family in FAMILIES}
@@ -40,6 +55,10 @@ def test_settings_load_and_what_they_configure_can_be_built(block: Block, monkey
     settings = Settings(**tables)
     assert build_channels(settings.channels, settings.outgoing).keys() == tables.get("channels", {}).keys()
     assert build_responses(settings.responses, settings.outgoing).keys() == tables.get("responses", {}).keys()
+    assert Privacy.of(settings.collector) or not settings.collector.privacy
+    for name, source in settings.collector.sources.items():
+        make_source(SourceContext(name, source, settings.collector, lambda: datetime.now(UTC))).close()
+        assert source.format == "auto" or find_format(source.format).name == source.format
 
 
 def kedge_lines() -> list[tuple[str, str]]:
@@ -78,4 +97,4 @@ def test_every_make_target_that_a_page_names_exists() -> None:
 
 def test_no_page_names_a_path_of_somebodys_machine() -> None:
     for page, text in pages().items():
-        assert not re.search(r"(?<![\w.])/(home|Users|work|root|tmp)/", text), page
+        assert not re.search(r"(?<![\w.])/(home|Users|work|root|tmp)/(?!ray/)", text), page  # Ray's own folder

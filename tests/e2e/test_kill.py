@@ -108,7 +108,7 @@ def test_what_was_acknowledged_is_stored_once_however_often_everything_is_killed
             wait_until(lambda before=before: status(api)["evaluations"] > before, "another evaluation")
         more = len(sender.acknowledged) + random.randint(1, 2000)
         wait_until(lambda more=more: len(sender.acknowledged) >= more, "acknowledgements", pause=0.001)
-        assert run.kill() == 3  # up, collector, worker
+        assert run.kill() == 4  # up, collector, its flusher, worker
         run = up()
         assert keys_in(run.said) == {}  # keys are made once
     more = len(sender.acknowledged) + 500
