@@ -22,6 +22,7 @@ from monitor.plugins import FAMILIES
 from tests.docs.pages import ROOT, Block, blocks, commands, pages
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SAS_TOKEN = "sv=2026-01-01&se=2027-01-01T00%3A00%3A00Z&sr=c&sp=rl&sig=c2lnbmF0dXJl"
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
@@ -47,7 +48,8 @@ def test_manifests_are_yaml(block: Block) -> None:
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
 def test_settings_load_and_what_they_configure_can_be_built(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in re.findall(r"env:(\w+)", block.text):
-        monkeypatch.setenv(name, SECRET if "SECRET" in name or "KEY" in name else "https://hooks.example.com/T0KEN")
+        secret = SAS_TOKEN if "SAS" in name else SECRET if "SECRET" in name or "KEY" in name else None
+        monkeypatch.setenv(name, secret or "https://hooks.example.com/T0KEN")
     tables: dict[str, Any] = tomllib.loads(block.text)
     if "project" in tables:  # of a plug-in's pyproject.toml
         assert tables["project"]["entry-points"].keys() <= {family.group for family in FAMILIES}
