@@ -137,9 +137,7 @@ def build_supervisor(settings: Settings, with_dashboard: bool = True) -> Supervi
     if with_dashboard:
         ready_url = f"{dashboard_url(settings)}/_stcore/health"
         children.append(Child("dashboard", ["dashboard"], ready_url, environment=environment))
-    return Supervisor(
-        children, settings.data_dir / "logs", lambda text: err.print(text, markup=False), _STOP_SECONDS
-    )
+    return Supervisor(children, settings.data_dir / "logs", lambda text: err.print(text, markup=False), _STOP_SECONDS)
 
 
 def collector_url(settings: Settings) -> str:

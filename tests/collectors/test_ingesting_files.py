@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry
 from pyarrow import parquet
 
 from collectors.collector import Request, random_ids
+from collectors.flush_totals import FlushMetrics
 from collectors.formats import WHOLE_BODY, Decoded, Log, find_format, sniff_format
 from collectors.formats.table_rows import CHUNK
-from collectors.flush_totals import FlushMetrics
 from collectors.wire import WirePrediction
 from monitor.lake import Kind
 from monitor.records import Refusal

@@ -32,7 +32,8 @@ def record(ident: str = "p", when: datetime = NOW, **features: Scalar) -> Predic
 
 def table(*records: PredictionRecord, known: dict[str, Feature] | None = None) -> pa.Table:
     known = known or {}
-    return predictions_table(records, {**known, **{feature.name: feature for feature in learn(known, [r.features for r in records])}})
+    found = learn(known, [record.features for record in records])
+    return predictions_table(records, {**known, **{feature.name: feature for feature in found}})
 
 
 def rows(lake: Lake, model: str = "m", kind: Kind = Kind.PREDICTIONS) -> list[dict[str, Any]]:
