@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 from collectors.flusher import Flusher
 from collectors.inbox_reader import InboxReader
 from monitor.app.control import clock, open_database
 from monitor.app.logs import set_up_logging
+from monitor.app.signals import stop_on_signal
 from monitor.config import Settings, load_settings
 from monitor.lake import Lake
 
@@ -16,9 +14,7 @@ from monitor.lake import Lake
 def run_flusher(settings: Settings) -> None:
     """Write what waits to the lake until a signal; then empty the inbox and end."""
     set_up_logging()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signal()
     db = open_database(settings)
     inbox = InboxReader(settings.inbox_path)
     try:

@@ -6,7 +6,6 @@ It writes the inbox to the lake as well when no collector does.
 from __future__ import annotations
 
 import logging
-import signal
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from collectors.metrics import CollectorMetrics
 from collectors.sources.registry import SourceContext, make_source
 from collectors.sources.runner import SourceRunner, decode_state
 from monitor.app.logs import set_up_logging
+from monitor.app.signals import stop_on_signal
 from monitor.app.stores import clock, open_database
 from monitor.config import Settings
 from monitor.db.database import Database
@@ -156,9 +156,7 @@ def run_pull(settings: Settings, only: Sequence[str] = (), metrics_port: int | N
     """Read the sources until a signal."""
     set_up_logging()
     check_sources(settings)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signal()
     with holding_sources(settings):
         pull = Pull(settings, only)
         if metrics_port is not None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import signal
-import threading
 from datetime import datetime
 from random import Random
 
 from alerts import build_channels, build_responses, deliver, dispatch, respond
 from monitor.app.logs import set_up_logging
+from monitor.app.signals import stop_on_signal
 from monitor.app.stores import clock, open_stores
 from monitor.config import Settings
 from monitor.db import catalog
@@ -88,9 +87,7 @@ def run_worker(settings: Settings) -> None:
     set_up_logging()
     stores = open_stores(settings)
     scheduler = Scheduler(build_jobs(stores))
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signal()
     scheduler.start()
     stop.wait()
     scheduler.stop()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +14,7 @@ from monitor.app.first_run import FirstKeys, make_first_keys
 from monitor.app.flush import run_flusher
 from monitor.app.processes import Child, Supervisor, check_port
 from monitor.app.pull import check_sources
+from monitor.app.signals import stop_on_signal
 from monitor.app.stores import clock, open_database
 from monitor.app.web import run_collector
 from monitor.app.worker import check_alerting, run_worker
@@ -76,9 +75,7 @@ def up(
     database.close()
     if made is not None:
         show_keys(made)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signal()
     supervisor = build_supervisor(settings, with_dashboard)
     try:
         supervisor.start(stop)

@@ -84,7 +84,7 @@ def labels(records: Sequence[PredictionRecord]) -> list[LabelRecord]:
 @pytest.fixture
 def stored(tmp_path: Path) -> tuple[RowSource, RowSource, dict[str, Feature], list[PredictionRecord]]:
     records = rows()
-    features = {feature.name: feature for feature in learn({}, records[1:])}
+    features = {feature.name: feature for feature in learn({}, [record.features for record in records[1:]])}
     lake = Lake(str(tmp_path / "lake"))
     for part, through in ((records[:150], 1), (records[150:], 2)):
         lake.append("m", Kind.PREDICTIONS, predictions_table(part, features), collector="c", through=through)

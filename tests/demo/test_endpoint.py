@@ -101,7 +101,7 @@ def test_without_ids_the_requests_id_and_the_row_name_a_prediction(
 ) -> None:
     endpoint.post("/predict", json={"instances": request_16.instances}, headers={"x-request-id": "r1"})
     wait_until(lambda: logs.records)
-    assert logs.records[1]["prediction_id"] == "r1:1"
+    assert logs.records[1]["prediction_id"] == "r1/1"
 
 
 def test_a_flight_without_weather_is_refused_and_logged_as_an_error(

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from collectors.calls.inputs import read_inputs
+from collectors.calls.outputs import read_outputs
 from collectors.formats import format_names
 from collectors.sources.http import PATHS
 from collectors.sources.otlp import OTLP_PATHS
@@ -89,6 +91,23 @@ def test_every_command_is_on_a_page(name: str) -> None:
 @pytest.mark.parametrize("path", [*PATHS.values(), *OTLP_PATHS])
 def test_every_path_that_takes_logs_is_on_a_page(path: str) -> None:
     assert path in pages()["docs/records.md"]
+
+
+def bodies(column: str) -> list[str]:
+    """The bodies in the first column of the table that begins with this heading."""
+    part = pages()["docs/how-to/mapping.md"].partition(f"| {column} |")[2].partition("\n\n")[0]
+    cells = [line.split(" | ")[0] for line in part.splitlines() if line.startswith("| ")]
+    return [body for cell in cells for body in re.findall(r"`([{\[0-9][^`…]*)`", cell)]
+
+
+@pytest.mark.parametrize("body", bodies("request"))
+def test_a_request_of_the_table_is_read(body: str) -> None:
+    assert len(read_inputs(body.encode()).rows) == (2 if "clerk" in body else 1)
+
+
+@pytest.mark.parametrize("body", bodies("answer"))
+def test_an_answer_of_the_table_is_read(body: str) -> None:
+    assert [row.prediction for row in read_outputs(body.encode()).rows] in ([32.7], ["1"], ["a"])
 
 
 def test_what_holds_for_all_leads_to_its_pages() -> None:
