@@ -196,6 +196,8 @@ class Collector:
 
     def _taken(self, whole: Validated, request: Request, body: bytes, log_format: str) -> Taken:
         refused = len(whole.refusals)
+        for refusal in whole.refusals:
+            refusal.model = refusal.model or request.model
         digest, conflict = self._against_repeats(request, body, log_format)
         delivery = Delivery(
             received_at=request.received_at,

@@ -73,7 +73,7 @@ class CollectorSettings(BaseModel):
     )
     mappings: dict[str, MappingSettings] = Field({}, description="How a model's log is read: a table per model.")
     sources: dict[str, SourceSettings] = Field(
-        {}, description="Logs that `kedge pull` reads by itself: a table per source."
+        {}, description="Logs that the collector fetches by itself: a table per source."
     )
     privacy: dict[str, PrivacySettings] = Field(
         {}, description="What is kept from the disk: a table per model; that of * holds for every model."

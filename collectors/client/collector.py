@@ -20,6 +20,7 @@ from collectors.client.batches import Batch
 GZIP_FROM_BYTES = 8192
 LONGEST_RETRY_AFTER = 300.0
 SENDER_THREAD = "kedge-sender"
+_RANDOM = random.SystemRandom()  # not the endpoint's own generator: its draws may have to be repeatable
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def backoff(attempt: int, first: float, longest: float, random_share: float | No
     >>> backoff(1, 0.5, 30, random_share=1), backoff(3, 0.5, 30, random_share=1), backoff(99, 0.5, 30, random_share=0)
     (0.5, 2.0, 15.0)
     """
-    share = random.random() if random_share is None else random_share
+    share = _RANDOM.random() if random_share is None else random_share
     return min(longest, first * 2.0 ** min(attempt - 1, 30)) * (0.5 + share / 2)
 
 

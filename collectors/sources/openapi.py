@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from collectors.sources.http import PATHS
+from collectors.sources.otlp import OTLP_PATHS
 from collectors.sources.receiver import LONGEST_KEY
 from collectors.wire import WireLabel, WirePrediction
 from monitor.lake import Kind
@@ -28,6 +30,7 @@ _OUTCOME = {
             },
         },
         "refused_total": {"type": "integer"},
+        "skipped": {"type": "integer", "description": "Lines that are no prediction: health checks and the like."},
     },
 }
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
@@ -43,13 +46,39 @@ _ANSWERS = {
     413: ("The body is too large, or has too many records.", _ERROR),
     415: ("The Content-Type or Content-Encoding is not known.", _ERROR),
     422: ("No record was accepted.", _OUTCOME),
-    503: ("The inbox is full or can't be written; try again after Retry-After seconds.", _ERROR),
+    429: ("Too much at a time, or all of this source is refused; try again after Retry-After seconds.", _ERROR),
+    503: ("The inbox or the disk is full, or can't be written; try again after Retry-After seconds.", _ERROR),
 }
+_EXPORT = {"type": "object", "description": "An OTLP export; what it holds is read as far as it is predictions."}
+_EXPORTED = {"type": "object", "description": "OTLP's own answer, in the Content-Type of the export."}
+_WHAT = {"otlp-logs": "logs", "otlp-traces": "traces"}
 
 
 def openapi_paths() -> dict[str, Any]:
     """The `paths` of the collector, complete in themselves (no references)."""
-    return {path: {"post": _operation(kind)} for kind, path in PATHS.items()}
+    paths = {path: {"post": _operation(kind)} for kind, path in PATHS.items()}
+    return paths | {path: {"post": _export(path, name)} for path, name in OTLP_PATHS.items()}
+
+
+def _export(path: str, format_name: str) -> dict[str, Any]:
+    """OpenTelemetry's own operation, under each of its paths."""
+    what = _WHAT[format_name]
+    answers = {status: _ANSWERS[status] for status in (400, 401, 403, 413, 415, 429, 503)}
+    text = "What could be read is durable; what was refused is in quarantine, and counted as rejected."
+    return {
+        "operationId": "export_" + path.strip("/").replace("/", "_"),
+        "summary": f"Export {what} (OpenTelemetry)",
+        "tags": ["collector"],
+        "parameters": [_parameter("query", "model", "The model of records that name none.")],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": _EXPORT},
+                "application/x-protobuf": {"schema": {"type": "string", "format": "binary"}},
+            },
+        },
+        "responses": _responses({200: (text, _EXPORTED)} | answers),
+    }
 
 
 def _operation(kind: Kind) -> dict[str, Any]:
@@ -63,6 +92,7 @@ def _operation(kind: Kind) -> dict[str, Any]:
         "parameters": [
             _parameter("query", "model", "The model of records that name none."),
             _parameter("query", "version", "The version of records that name none."),
+            _parameter("query", "format", "Name of the log format, or auto; else Content-Type says it."),
             _parameter("header", "Idempotency-Key", "A repeat with this key gets the first answer.", LONGEST_KEY),
         ],
         "requestBody": {
@@ -72,10 +102,14 @@ def _operation(kind: Kind) -> dict[str, Any]:
                 "application/x-ndjson": {"schema": {"type": "string"}},
             },
         },
-        "responses": {
-            str(status): {"description": text, "content": {"application/json": {"schema": schema}}}
-            for status, (text, schema) in _ANSWERS.items()
-        },
+        "responses": _responses(_ANSWERS),
+    }
+
+
+def _responses(answers: Mapping[int, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    return {
+        str(status): {"description": text, "content": {"application/json": {"schema": schema}}}
+        for status, (text, schema) in sorted(answers.items())
     }
 
 

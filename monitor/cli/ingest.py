@@ -57,7 +57,10 @@ def ingest(
         bool, typer.Option("--preview", help="Show how the first record is understood, and store nothing.")
     ] = False,
     ask: Annotated[
-        bool, typer.Option("--ask/--yes", help="Ask after the first record, where somebody is there to answer.")
+        bool,
+        typer.Option(
+            "--ask/--yes", show_default=False, help="Ask after the first record, where somebody is there to answer."
+        ),
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
