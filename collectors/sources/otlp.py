@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
-from starlette.types import Receive
 
 from collectors.collector import Request, Taken
 from collectors.deliveries import Receipt
@@ -21,27 +20,33 @@ OTLP_PATHS = {"/v1/logs": "otlp-logs", "/v1/traces": "otlp-traces", "/api/v1/tra
 @dataclass(slots=True)
 class OtlpReceiver(Receiver):
     """Takes exports. What a format learns of a sender (BentoML sends its schema only now and then) outlives a restart:
-    it is kept as the checkpoint of this path."""
+    it is kept as the checkpoint of this path, in the commit of the records it was learnt with.
+
+    Exporters send an export again, byte by byte, when they saw no answer. Its digest is its idempotency key, so it
+    counts once.
+    """
 
     path: str = ""
     format_name: str = ""
-    _memory: dict[str, Any] | None = None
-    _kept: bytes = b""
+    _learnt: bytes = b""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def take(self, request: Request, format_name: str | None, receive: Receive) -> Taken:
-        async with self._turn:  # one after the other: they share what was learnt
-            if self._memory is None:
-                self._kept = self.collector.inbox.checkpoint(self.path) or b"{}"
-                self._memory = msgspec.json.decode(self._kept)
-            asked = msgspec.structs.replace(request, memory=self._memory)
-            taken = await Receiver.take(self, asked, self.format_name, receive)
-            learnt = msgspec.json.encode(self._memory)
-            if learnt == self._kept:
-                return taken
-            self._kept = learnt
-            delivery = msgspec.structs.replace(taken.delivery, checkpoint=(self.path, learnt))
-            return msgspec.structs.replace(taken, delivery=delivery)
+    async def keep(self, body: bytes, request: Request, format_name: str | None) -> tuple[Taken, Receipt]:
+        key = request.key or f"{self.path} {hashlib.sha256(body).hexdigest()}"
+        async with self._turn:  # one after the other: they share what was learnt. The body is here by now.
+            self._learnt = self._learnt or self.collector.inbox.checkpoint(self.path) or b"{}"
+            memory = msgspec.json.decode(self._learnt)  # a copy: what doesn't become durable was not learnt
+            asked = msgspec.structs.replace(request, key=key, memory=memory)
+            taken = await self.take(body, asked, format_name)
+            learnt = msgspec.json.encode(memory)
+            if learnt != self._learnt:
+                delivery = msgspec.structs.replace(taken.delivery, checkpoint=(self.path, learnt))
+                taken = msgspec.structs.replace(taken, delivery=delivery)
+                receipt = await self.collector.inbox.deliver(delivery)
+                if not (receipt.repeated or receipt.conflict):
+                    self._learnt = learnt
+                return taken, receipt
+        return taken, await self.collector.inbox.deliver(taken.delivery)
 
     def choose_format(self, request: Request, named: str | None, body: bytes) -> LogFormat:
         return find_format(self.format_name)

@@ -116,10 +116,12 @@ class Receiver:
 
     async def _store(self, request: Request, format_name: str | None, receive: Receive, source: object = None) -> Reply:
         try:
-            taken = await self.take(request, format_name, receive)
+            _check_names(request)
+            body = await self._body(request.headers, receive)
+            taken, receipt = await self.keep(body, request, format_name)
         except Refused as refused:
             taken = self.collector.refuse(request, refused.status, refused.reason, refused.body)
-        receipt = await self.collector.inbox.deliver(taken.delivery)
+            receipt = await self.collector.inbox.deliver(taken.delivery)
         self.collector.record(taken, receipt)
         if self.gate is not None:
             self.gate.note(source, taken, request.received_at)
@@ -127,10 +129,13 @@ class Receiver:
             return Reply(413, receipt.answer.body, {"Connection": "close"})
         return self.reply(request, taken, receipt)
 
-    async def take(self, request: Request, format_name: str | None, receive: Receive) -> Taken:
-        """Read and decode the body; nothing is stored yet. Raises Refused, HungUp."""
-        _check_names(request)
-        body = await self._body(request.headers, receive)
+    async def keep(self, body: bytes, request: Request, format_name: str | None) -> tuple[Taken, Receipt]:
+        """Decode a body and make what it leaves behind durable. Raises Refused."""
+        taken = await self.take(body, request, format_name)
+        return taken, await self.collector.inbox.deliver(taken.delivery)
+
+    async def take(self, body: bytes, request: Request, format_name: str | None) -> Taken:
+        """Decode the body; nothing is stored yet. Raises Refused."""
         log_format = self.choose_format(request, format_name, body)
         if len(body) >= _LARGE:
             return await run_in_threadpool(self.collector.take, body, request, log_format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import threading
 from datetime import datetime
@@ -87,6 +88,9 @@ def run_collector(settings: Settings) -> None:
             timeout_graceful_shutdown=10,
         )
     )
+    # uvicorn raises the signal it was stopped by again: with the system's handlers, nothing below would be run.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
     companions.start()
     stop = threading.Event()
     threads = [

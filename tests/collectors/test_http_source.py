@@ -256,11 +256,11 @@ def test_no_body_is_a_500_and_every_record_is_accepted_or_refused(
         assert told["accepted"] + told["refused_total"] == (len(sent) if isinstance(sent, list) else 1)
 
 
-def test_the_api_description_names_both_addresses_and_every_field() -> None:
+def test_the_api_description_names_every_address_and_every_field() -> None:
     paths = openapi_paths()
-    assert set(paths) == {"/v1/predictions", "/v1/labels"}
+    assert set(paths) == {"/v1/predictions", "/v1/labels", "/v1/logs", "/v1/traces", "/api/v1/traces"}
     text = json.dumps(paths)
-    for name in ("prediction_id", "sampling_fraction", "label_time", "Idempotency-Key", "413", "503"):
+    for name in ("prediction_id", "sampling_fraction", "label_time", "Idempotency-Key", "413", "429", "503", "format"):
         assert name in text
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from itertools import count, takewhile
 from random import Random
 from threading import Event
+from time import time
 from typing import Any
 
 JSON, LINES = "application/json", "application/x-ndjson"
-MODEL, OTHER, SERVICE, TAIL = "sent", "sent-too", "served", "tail"
+MODEL, OTHER, SERVICE, TAIL, EXPORTED = "sent", "sent-too", "served", "tail", "exported"
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,36 @@ def halves(random: Random, first: int, stop: Event) -> Iterator[Shipment]:
         while len(waiting) > 20:
             yield waiting.pop()
     yield from waiting
+
+
+def exports(random: Random, first: int, stop: Event) -> Iterator[Shipment]:
+    """BentoML's rows over OTLP, without a key; rows of one request have its id, and may come in two exports."""
+    for start in _starts(first, 10, stop):
+        numbers = range(start, start + random.randint(1, 10))
+        ids = {n: f"{start}/{n - start}" if n > start else f"{start}" for n in numbers}
+        middle = random.choice((start, start + len(numbers) // 2))
+        for some in (range(start, middle), range(middle, start + len(numbers))):
+            if some:
+                yield _export([_row(n, start) for n in some], {n: ids[n] for n in some})
+
+
+def _export(rows: list[dict[str, Any]], stored: dict[int, str | None]) -> Shipment:
+    body = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": row} for row in rows]}]}]}
+    return Shipment(json.dumps(body).encode(), {"Content-Type": JSON}, path="/v1/logs", status=200, stored=stored)
+
+
+def _row(number: int, request: int) -> dict[str, Any]:
+    columns = {"n": "feature", "double": "prediction"}
+    schema = {name: {"name": name, "role": role, "type": "numerical"} for name, role in columns.items()}
+    values = {"n": float(number), "double": 2.0 * number, "timestamp": time(), "request_id": str(request)}
+    return _otlp({**values, "trace_id": "7", "bento_meta": {"monitor_name": EXPORTED, "schema": schema}})
+
+
+def _otlp(value: Any) -> dict[str, Any]:
+    """A value as OTLP's JSON writes it."""
+    if isinstance(value, dict):
+        return {"kvlistValue": {"values": [{"key": name, "value": _otlp(each)} for name, each in value.items()]}}
+    return {"doubleValue" if isinstance(value, float) else "stringValue": value}
 
 
 def _event(call: str, side: str, body: dict[str, Any], stored: dict[int, str | None]) -> Shipment:
