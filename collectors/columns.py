@@ -18,6 +18,7 @@ from collectors.deliveries import InboxRow
 from collectors.inbox_file import micros
 from collectors.payloads import unpack_predictions
 from collectors.registration import Registrar, Registration, unknown_features
+from collectors.usual_rows import UsualRows
 from collectors.wire import WireLabel, WirePrediction
 from monitor.lake import Moments, predictions_table
 from monitor.records import Refusal
@@ -65,10 +66,19 @@ class GatheredPredictions:
     refused: list[Refused]
 
 
-def gather_predictions(rows: Sequence[InboxRow], collector_id: str, registrar: Registrar) -> GatheredPredictions:
-    """Unpack the rows, register what is new in them, and turn them into columns."""
+def gather_predictions(
+    rows: Sequence[InboxRow], collector_id: str, registrar: Registrar, usual: UsualRows | None
+) -> GatheredPredictions:
+    """Unpack the rows, register what is new in them, and turn them into columns.
+
+    `usual` reads the blocks that it can; it is the reader of the features that were known before.
+    """
     tables, row_ids, refused = [], [], []
     for some in _blocks(rows):
+        if usual is not None and (read := usual.read(some, collector_id)) is not None:
+            tables.append(read[0])
+            row_ids.append(read[1])
+            continue
         records, brought_by = [], []
         for row in some:
             usable, unusable = unpack_predictions(row, collector_id)

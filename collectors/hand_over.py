@@ -15,7 +15,7 @@ inbox rows, step 3 asks the lake which rows it has, step 4 asks the mark, and to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -29,6 +29,7 @@ from collectors.inbox_reader import InboxReader
 from collectors.payloads import unpack_labels
 from collectors.prediction_ids import PredictionIds
 from collectors.registration import Registrar, Registration
+from collectors.usual_rows import UsualRows
 from collectors.wire import WireLabel
 from monitor.config import CollectorSettings
 from monitor.db import catalog, progress, window_store
@@ -58,11 +59,12 @@ class HandOver:
     db: Database
     ids: PredictionIds
     limits: CollectorSettings
+    readers: dict[str, UsualRows] = field(default_factory=dict)
 
     def predictions(self, model: str, now: datetime) -> HandedOver:
         rows = self.inbox.rows(model, Kind.PREDICTIONS, self.limits.flush_rows)
         registrar = Registrar(self.db, model, self.limits, now)
-        gathered = gather_predictions(rows, self.inbox.collector_id, registrar)
+        gathered = gather_predictions(rows, self.inbox.collector_id, registrar, self._usual(model, registrar))
         through, full = rows[-1].id, self._is_full(rows)
         if gathered.columns is None or gathered.registration is None:
             self.forget(model, Kind.PREDICTIONS, through, gathered.refused)
@@ -138,6 +140,16 @@ class HandOver:
 
     def forget(self, model: str, kind: Kind, through: int, refused: Sequence[Refused] = ()) -> None:
         self.inbox.forget(model, kind, through, refused)
+
+    def _usual(self, model: str, registrar: Registrar) -> UsualRows | None:
+        """The reader for the features the model has now; made anew only when these change."""
+        registration = registrar.register([])
+        if registration is None:
+            return None
+        reader = self.readers.get(model)
+        if reader is None or reader.features != registration.features:
+            reader = self.readers[model] = UsualRows(registration.features)
+        return reader
 
     def _is_full(self, rows: Sequence[InboxRow]) -> bool:
         return sum(row.count for row in rows) >= self.limits.flush_rows

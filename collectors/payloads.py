@@ -84,7 +84,7 @@ def unpack_predictions(row: InboxRow, collector_id: str = "") -> tuple[list[Wire
         refusals += unusable
     if None in {record.prediction_id for record in records}:
         for place, record in enumerate(records):
-            record.prediction_id = record.prediction_id or f"{collector_id[:16]}-{row.id}-{place}"
+            record.prediction_id = record.prediction_id or made_id(collector_id, row, place)
     for record in records:
         moment = record.event_time
         if type(moment) is not datetime or moment.tzinfo is not UTC:
@@ -92,6 +92,11 @@ def unpack_predictions(row: InboxRow, collector_id: str = "") -> tuple[list[Wire
         if record.version is None:
             record.version = DEFAULT_VERSION
     return records, refusals
+
+
+def made_id(collector_id: str, row: InboxRow, place: int) -> str:
+    """The id of a prediction that came without one: the same however often its row is read."""
+    return f"{collector_id[:16]}-{row.id}-{place}"
 
 
 def _sort_out(decoded: Decoded) -> tuple[list[WirePrediction], list[Refusal]]:

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collectors.id_runs import Ids, Mask, Run, Unsigned, Whole, merge_runs, write_run
 from collectors.inbox_file import connect, micros, transaction
@@ -66,10 +67,7 @@ class PredictionIds:
         """For each prediction id, which `rows` brought in ascending order: whether that row owns it, by this or an
         earlier call. Within one row the first record does. `event_times` are microseconds since 1970."""
         high, low = digests(model, prediction_ids)
-        order = np.lexsort((np.arange(len(high)), low, high))
-        is_first = np.ones(len(high), np.bool_)
-        is_first[order[1:]] = (high[order[1:]] != high[order[:-1]]) | (low[order[1:]] != low[order[:-1]])
-        first = np.flatnonzero(is_first)
+        first = _first(high, low)
         owners = self._find(high[first], low[first])[0]
         new = first[owners < 0]
         if len(new):
@@ -150,6 +148,18 @@ class PredictionIds:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number}.run"
+
+
+def _first(high: Unsigned, low: Unsigned) -> NDArray[np.intp]:
+    """The places at which an id occurs for the first time."""
+    order = np.argsort(high, kind="stable")
+    alike = high[order[1:]] == high[order[:-1]]
+    if (alike & (low[order[1:]] != low[order[:-1]])).any():  # two ids agree in their upper half: look at both
+        order = np.lexsort((low, high))
+        alike = (high[order[1:]] == high[order[:-1]]) & (low[order[1:]] == low[order[:-1]])
+    is_first = np.ones(len(high), np.bool_)
+    is_first[order[1:]] = ~alike
+    return np.flatnonzero(is_first)
 
 
 def digests(model: str, prediction_ids: Sequence[str]) -> tuple[Unsigned, Unsigned]:

@@ -55,7 +55,7 @@ LABEL_FIELDS = pa.schema(
         ("source", pa.string()),
     ]
 )
-_ARROW = {
+ARROW_TYPES = {
     FeatureKind.NUMERIC: pa.float64(),
     FeatureKind.CATEGORICAL: pa.string(),
     FeatureKind.BOOLEAN: pa.bool_(),
@@ -96,7 +96,7 @@ class Prediction(Protocol):
     prediction_id: Any
     event_time: Any
     version: Any
-    features: dict[str, Scalar]
+    features: Any
     prediction: Scalar
     score: float | None
     scores: dict[str, float] | None
@@ -132,6 +132,18 @@ def _block(
 ) -> pa.Table:
     event_times = moments([record.event_time for record in records])
     columns, type_errors = _feature_columns([record.features for record in records], features)
+    return complete_table(records, event_times, received, sources, columns, type_errors)
+
+
+def complete_table(
+    records: Sequence[Prediction],
+    event_times: Moments,
+    received: Moments,
+    sources: Sequence[str],
+    columns: Mapping[str, pa.Array],
+    type_errors: Sequence[dict[str, str] | None],
+) -> pa.Table:
+    """The table of these records, whose feature columns and type errors are there already."""
     outcomes = [record.prediction for record in records]
     fixed = {
         "prediction_id": [r.prediction_id for r in records],
@@ -190,7 +202,7 @@ def _column_that_fits(values: Sequence[Scalar], kind: FeatureKind) -> pa.Array |
     if not kinds <= _FITTING[kind]:
         return None
     try:
-        return pa.array(values, _ARROW[kind], from_pandas=True)  # NaN is a missing value
+        return pa.array(values, ARROW_TYPES[kind], from_pandas=True)  # NaN is a missing value
     except (pa.ArrowException, OverflowError):
         return None  # an integer beyond what a float holds exactly
 
@@ -205,7 +217,7 @@ def _column_with_errors(
             errors = type_errors[row] = type_errors[row] or {}
             errors[feature.name] = json.dumps(raw)
         fitting.append(value)
-    return pa.array(fitting, _ARROW[feature.kind])
+    return pa.array(fitting, ARROW_TYPES[feature.kind])
 
 
 def _numbers(outcomes: Sequence[Scalar]) -> list[float | None]:
