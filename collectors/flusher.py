@@ -93,6 +93,7 @@ class Flusher:
         except Exception as error:
             log.exception("moving refused records to the control database failed; it will be tried again")
             report.failures.append(f"quarantine: {error}")
+        self.inbox.sweep()
         self._forget_old(ids, now)
         self._keep_totals(report, time.perf_counter() - started)
         return report

@@ -18,13 +18,14 @@ from contextlib import nullcontext, suppress
 from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 import msgspec
 
-from collectors import inbox_file
 from collectors.deliveries import Answer, Batch, Delivery, Encoding, InboxRow, Receipt, RefusedRow
 from collectors.inbox_file import micros, moment, transaction
 from collectors.inbox_reader import KEY_LIFE, InboxReader
+from collectors.segments import SMALLEST, SegmentWriter
 from monitor.errors import Unavailable
 
 __all__ = [
@@ -50,8 +51,22 @@ _SIZE_SECONDS = 0.2
 
 _Outcome = Receipt | Exception
 _Waiting = tuple[Delivery, "Future[Receipt] | asyncio.Future[Receipt]"]
-_Row = tuple[str, str, int, str, int, bytes, int]
-_INSERT = "INSERT INTO inbox (kind, model, received_at, source, n, payload, encoding) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+class _Row(NamedTuple):
+    kind: str
+    model: str
+    received_at: int
+    source: str
+    n: int
+    payload: bytes
+    encoding: int
+
+
+_INSERT = (
+    "INSERT INTO inbox (kind, model, received_at, source, n, payload, encoding, segment, offset, length)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class Inbox(InboxReader):
@@ -61,6 +76,7 @@ class Inbox(InboxReader):
         super().__init__(path)
         self.max_bytes = max_bytes
         self._used, self._measured = 0, float("-inf")  # bytes; and when that was measured
+        self._segment = SegmentWriter(self.segments)
         self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._accepting = threading.Lock()
         self._closed = False
@@ -91,6 +107,7 @@ class Inbox(InboxReader):
             self._closed = True
             self._waiting.put(None)
         self._writer.join()
+        self._segment.close()
         super().close()
 
     def _hand_in(self, item: _Waiting) -> None:
@@ -140,7 +157,11 @@ class Inbox(InboxReader):
         """The deliveries there is room for, one after the other; the others fail, and only they."""
         sizes = [delivery.size for delivery in group]
         if time.monotonic() - self._measured > _SIZE_SECONDS or self._used + sum(sizes) > self.max_bytes:
-            self._used, self._measured = inbox_file.bytes_in_use(self._connection), time.monotonic()
+            self._used, self._measured = self._bytes_in_use(), time.monotonic()
+        if self._used + sum(sizes) > self.max_bytes:
+            self._segment.close()  # what is in it may have been handed over already
+            self._sweep()
+            self._used = self._bytes_in_use()
         admitted: list[Delivery] = []
         failures: list[Unavailable | None] = []
         for delivery, size in zip(group, sizes, strict=True):
@@ -161,7 +182,7 @@ class Inbox(InboxReader):
         if not group:
             return []
         if all(delivery.is_plain for delivery in group):
-            rows = _rows(group)
+            rows = self._set_apart(_rows(group))
             # A single statement is a transaction by itself, and one hand-over of the interpreter instead of three.
             with nullcontext() if len(rows) == 1 else transaction(self._connection):
                 for row in rows:
@@ -198,8 +219,8 @@ class Inbox(InboxReader):
 
     def _insert(self, delivery: Delivery) -> None:
         run = self._connection.execute
-        for batch in delivery.batches:
-            run(_INSERT, _row(delivery, batch))
+        for row in self._set_apart([_row(delivery, batch) for batch in delivery.batches]):
+            run(_INSERT, row)
         if delivery.refusals:
             self._quarantine(delivery.kind, ((delivery, refusal) for refusal in delivery.refusals), delivery.log_format)
         if delivery.halves:
@@ -208,6 +229,17 @@ class Inbox(InboxReader):
             run("INSERT INTO declared (model, payload) VALUES (?, ?)", (each.model, msgspec.msgpack.encode(each)))
         if delivery.checkpoint is not None:
             run("INSERT OR REPLACE INTO checkpoints (source, state) VALUES (?, ?)", delivery.checkpoint)
+
+    def _set_apart(self, rows: Sequence[_Row]) -> list[tuple[object, ...]]:
+        """The rows as they are inserted: large payloads are durable in a segment, which the row names instead."""
+        large = [row.payload for row in rows if len(row.payload) >= SMALLEST]
+        places = iter(self._segment.append(large) if large else ())
+        return [
+            (*row, None, 0, 0)
+            if len(row.payload) < SMALLEST
+            else (*row._replace(payload=b""), *next(places), len(row.payload))
+            for row in rows
+        ]
 
     def _keep_halves(self, delivery: Delivery) -> None:
         """A half that came before is not kept again."""
@@ -231,7 +263,7 @@ def _rows(group: Sequence[Delivery]) -> list[_Row]:
             continue
         lines = b"\n".join([_as_lines(delivery.batches[0]) for delivery in deliveries])
         count = sum([delivery.batches[0].count for delivery in deliveries])
-        rows.append((kind, model, micros(deliveries[0].received_at), source, count, lines, Encoding.LINES))
+        rows.append(_Row(kind, model, micros(deliveries[0].received_at), source, count, lines, Encoding.LINES))
     return rows
 
 
@@ -247,7 +279,7 @@ def _as_lines(batch: Batch) -> bytes:
 
 def _row(delivery: Delivery, batch: Batch) -> _Row:
     at = micros(delivery.received_at)
-    return (batch.kind, batch.model, at, delivery.source, batch.count, batch.payload, batch.encoding)
+    return _Row(batch.kind, batch.model, at, delivery.source, batch.count, batch.payload, batch.encoding)
 
 
 def _begin(future: Future[Receipt] | asyncio.Future[Receipt]) -> bool:

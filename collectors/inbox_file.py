@@ -13,6 +13,7 @@ from monitor.windows import EPOCH
 
 _MICROSECOND = timedelta(microseconds=1)
 _PAGE_BYTES = 32768  # payloads are large; a delete walks their pages, so few and big ones are better
+_COUNT = "INTEGER NOT NULL DEFAULT 0"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS inbox (
@@ -23,7 +24,10 @@ CREATE TABLE IF NOT EXISTS inbox (
     source TEXT NOT NULL,
     n INTEGER NOT NULL,
     payload BLOB NOT NULL,
-    encoding INTEGER NOT NULL DEFAULT 0    -- of the payload: collectors.inbox.Encoding
+    encoding INTEGER NOT NULL DEFAULT 0,   -- of the payload: collectors.deliveries.Encoding
+    segment TEXT,                          -- the file that a large payload is in; else it is in the row
+    offset INTEGER NOT NULL DEFAULT 0,     -- where it begins there
+    length INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS ix_inbox_waiting ON inbox (kind, model, id, n);
 CREATE TABLE IF NOT EXISTS idempotency (
@@ -67,7 +71,8 @@ def open_inbox(path: Path) -> sqlite3.Connection:
         for statement in _SCHEMA.split(";\n"):
             connection.execute(statement)
         _add_column(connection, "idempotency", "digest", "BLOB")
-        _add_column(connection, "inbox", "encoding", "INTEGER NOT NULL DEFAULT 0")
+        for column, kind in {"segment": "TEXT", "encoding": _COUNT, "offset": _COUNT, "length": _COUNT}.items():
+            _add_column(connection, "inbox", column, kind)
         _add_column(connection, "quarantine", "log_format", "TEXT NOT NULL DEFAULT ''")
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('collector_id', ?)", (uuid.uuid4().hex,))
     return connection

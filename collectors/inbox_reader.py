@@ -14,6 +14,7 @@ from collectors import inbox_file
 from collectors.deliveries import Delivery, Encoding, InboxRow, RefusedRow
 from collectors.inbox_file import micros, moment, transaction
 from collectors.quarantine import bounded
+from collectors.segments import bytes_in, read_payload, sweep
 from monitor.lake import Kind
 from monitor.records import Refusal
 
@@ -25,6 +26,7 @@ class InboxReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.segments = path.with_name(f"{path.stem}-segments")
         self._connection = inbox_file.open_inbox(path)
         self.collector_id = inbox_file.collector_id(self._connection)
         # Threads share the connection: waiting for this lock is prompt, SQLite's own waiting sleeps.
@@ -52,7 +54,12 @@ class InboxReader:
 
     def bytes_in_use(self) -> int:
         with self._using:
-            return inbox_file.bytes_in_use(self._connection)
+            return self._bytes_in_use()
+
+    def sweep(self) -> int:
+        """Remove the segments whose rows are gone. Returns how many."""
+        with self._using:
+            return self._sweep()
 
     def rows(self, model: str, kind: Kind, most_records: int) -> list[InboxRow]:
         """The oldest rows of one model and kind: one at least, and as many as carry up to `most_records`."""
@@ -60,11 +67,13 @@ class InboxReader:
         records = 0
         with self._using, closing(self._connection.cursor()) as cursor:
             cursor.execute(
-                "SELECT id, received_at, source, n, payload, encoding FROM inbox WHERE kind = ? AND model = ?"
-                " ORDER BY id",
+                "SELECT id, received_at, source, n, payload, encoding, segment, offset, length FROM inbox"
+                " WHERE kind = ? AND model = ? ORDER BY id",
                 (kind.value, model),
             )
-            for id, at, source, n, payload, encoding in cursor:
+            for id, at, source, n, payload, encoding, segment, offset, length in cursor:
+                if segment is not None:
+                    payload = read_payload(self.segments, segment, offset, length)
                 found.append(InboxRow(id, moment(at), source, n, payload, Encoding(encoding)))
                 records += n
                 if records >= most_records:
@@ -116,6 +125,13 @@ class InboxReader:
 
     def close(self) -> None:
         self._connection.close()
+
+    def _sweep(self) -> int:
+        named = "SELECT DISTINCT segment FROM inbox WHERE segment IS NOT NULL"
+        return sweep(self.segments, lambda: {name for (name,) in self._connection.execute(named)})
+
+    def _bytes_in_use(self) -> int:
+        return inbox_file.bytes_in_use(self._connection) + bytes_in(self.segments)
 
     def _quarantine(
         self, kind: Kind, refused: Iterable[tuple[Delivery | InboxRow, Refusal]], log_format: str = ""

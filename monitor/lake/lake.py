@@ -10,9 +10,21 @@ from enum import StrEnum
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import TableNotFoundError
 
+# An id occurs once: a dictionary of all of them is only built to be thrown away. Pages are too small to be left out.
+_WRITING = WriterProperties(
+    default_column_properties=ColumnProperties(statistics_enabled="CHUNK"),
+    column_properties={"prediction_id": ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK")},
+)
 _STATISTICS_GRAIN = timedelta(milliseconds=1)
 
 
@@ -58,6 +70,7 @@ class Lake:
             schema_mode="merge",
             partition_by=[kind.partition_column],
             storage_options=None if uri in self._written else self.storage_options,
+            writer_properties=_WRITING,
             commit_properties=CommitProperties(app_transactions=[Transaction(collector, through)]),
         )
 

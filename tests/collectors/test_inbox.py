@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ import pytest
 from msgspec.structs import replace
 
 from collectors.inbox import Answer, Batch, Delivery, Inbox, micros
+from collectors.inbox_reader import InboxReader
+from collectors.segments import SMALLEST
 from monitor.errors import Unavailable
 from monitor.lake import Kind
 from monitor.records import Refusal
@@ -186,13 +190,66 @@ def test_a_delivery_that_breaks_the_writer_fails_alone_and_the_next_is_stored(
 def test_a_full_disk_is_unavailable_stores_nothing_and_recovers(inbox: Inbox, now: datetime) -> None:
     pages = inbox._connection.execute("PRAGMA page_count").fetchone()[0]
     inbox._connection.execute(f"PRAGMA max_page_count={pages + 1}")  # SQLite's own "database or disk is full"
-    large = Delivery(now, "test", Kind.PREDICTIONS, Answer(202, b""), [Batch(Kind.PREDICTIONS, "m", 1, b"x" * 2**20)])
+    batches = [Batch(Kind.PREDICTIONS, "m", 1, b"x" * (SMALLEST - 1))] * 5  # in rows, not in segments
+    many = Delivery(now, "test", Kind.PREDICTIONS, Answer(202, b""), batches)
     with pytest.raises(Unavailable, match="disk is full"):
-        inbox.append(large)
+        inbox.append(many)
     assert inbox.records_waiting() == 0
     inbox._connection.execute("PRAGMA max_page_count=1073741823")
-    inbox.append(large)
-    assert inbox.records_waiting() == 1
+    inbox.append(many)
+    assert inbox.records_waiting() == 5
+
+
+def large(now: datetime, size: int = 2**20) -> Delivery:
+    return Delivery(now, "test", Kind.PREDICTIONS, Answer(202, b""), [Batch(Kind.PREDICTIONS, "m", 1, b"x" * size)])
+
+
+def test_a_disk_that_is_full_for_a_segment_is_unavailable_and_recovers(
+    inbox: Inbox, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def half(file: int, payload: bytes) -> int:
+        if len(payload) <= 2**19:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, payload[: 2**19])
+
+    monkeypatch.setattr("collectors.segments.os.write", half)
+    with pytest.raises(Unavailable, match="No space left on device"):
+        inbox.append(large(now))
+    monkeypatch.undo()
+    inbox.append(large(now))
+    (row,) = inbox.rows("m", Kind.PREDICTIONS, 10)
+    assert row.payload == b"x" * 2**20
+
+
+def test_large_payloads_are_in_segments_that_go_when_their_rows_are_gone(inbox: Inbox, now: datetime) -> None:
+    for size in (SMALLEST - 1, SMALLEST, 2**20, 40 * 2**20):  # the last fills a segment
+        inbox.append(large(now, size))
+    inbox.append(large(now))
+    assert [len(row.payload) for row in inbox.rows("m", Kind.PREDICTIONS, 10)] == [
+        SMALLEST - 1, SMALLEST, 2**20, 40 * 2**20, 2**20
+    ]  # fmt: skip
+    assert len(list(inbox.segments.iterdir())) == 2
+    assert inbox.sweep() == 0
+    inbox.forget("m", Kind.PREDICTIONS, 4)
+    assert inbox.sweep() == 1
+    inbox.forget("m", Kind.PREDICTIONS, 5)
+    assert inbox.sweep() == 0  # it may be written to still
+    other = InboxReader(inbox.path)
+    assert other.sweep() == 0
+    inbox.close()
+    assert other.sweep() == 1
+    assert list(inbox.segments.iterdir()) == []
+    other.close()
+
+
+def test_a_segment_that_was_cut_short_is_an_error_and_not_half_a_payload(inbox: Inbox, now: datetime) -> None:
+    inbox.append(large(now))
+    (segment,) = inbox.segments.iterdir()
+    os.truncate(segment, 2**19)
+    with pytest.raises(OSError, match="ends 524288 bytes before a payload does"):
+        inbox.rows("m", Kind.PREDICTIONS, 10)
 
 
 def test_close_stores_what_was_handed_in_and_then_refuses(tmp_path: Path, delivery: Delivery) -> None:
