@@ -9,6 +9,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -90,7 +91,7 @@ def drive(
 ) -> Outcome:
     """Send requests over so many connections for a while: each as soon as the one before is answered, or at a pace."""
     selector = selectors.DefaultSelector()
-    idle = [_Connection(port) for _ in range(connections)]
+    idle = deque(_Connection(port) for _ in range(connections))  # in turns: none is idle so long that it is closed
     for each in idle:
         selector.register(each.socket, selectors.EVENT_READ, each)
     outcome = Outcome()
@@ -102,7 +103,7 @@ def drive(
         now = time.perf_counter()
         open_ = now < started + seconds
         while open_ and idle and due <= now:
-            connection = idle.pop()
+            connection = idle.popleft()
             connection.rest, connection.began = memoryview(requests()), time.perf_counter()
             if not connection.send():
                 selector.modify(connection.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, connection)

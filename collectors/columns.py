@@ -6,7 +6,7 @@ would take several times the memory, and most of the time would go into fetching
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -67,7 +67,7 @@ class GatheredPredictions:
 
 
 def gather_predictions(
-    rows: Sequence[InboxRow], collector_id: str, registrar: Registrar, usual: UsualRows | None
+    rows: Iterable[InboxRow], collector_id: str, registrar: Registrar, usual: UsualRows | None
 ) -> GatheredPredictions:
     """Unpack the rows, register what is new in them, and turn them into columns.
 
@@ -106,7 +106,7 @@ def refusal_of(record: WirePrediction | WireLabel, reason: str) -> Refusal:
     return Refusal(index=0, reason=reason, model=record.model, payload=msgspec.json.encode(record))
 
 
-def _blocks(rows: Sequence[InboxRow]) -> Iterator[list[InboxRow]]:
+def _blocks(rows: Iterable[InboxRow]) -> Iterator[list[InboxRow]]:
     block: list[InboxRow] = []
     records = 0
     for row in rows:

@@ -94,7 +94,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class InboxRow(msgspec.Struct, frozen=True):
-    """One batch as it waits in the inbox."""
+    """One batch as it waits in the inbox. `place` is where a large payload is: segment, offset and length."""
 
     id: int
     received_at: datetime
@@ -102,6 +102,7 @@ class InboxRow(msgspec.Struct, frozen=True):
     count: int
     payload: bytes
     encoding: Encoding = Encoding.MSGPACK
+    place: tuple[str, int, int] | None = None
 
 
 class RefusedRow(msgspec.Struct, frozen=True):

@@ -64,7 +64,9 @@ class HandOver:
     def predictions(self, model: str, now: datetime) -> HandedOver:
         rows = self.inbox.rows(model, Kind.PREDICTIONS, self.limits.flush_rows)
         registrar = Registrar(self.db, model, self.limits, now)
-        gathered = gather_predictions(rows, self.inbox.collector_id, registrar, self._usual(model, registrar))
+        gathered = gather_predictions(
+            map(self.inbox.load, rows), self.inbox.collector_id, registrar, self._usual(model, registrar)
+        )
         through, full = rows[-1].id, self._is_full(rows)
         if gathered.columns is None or gathered.registration is None:
             self.forget(model, Kind.PREDICTIONS, through, gathered.refused)
@@ -78,7 +80,7 @@ class HandOver:
 
     def labels(self, model: str, now: datetime) -> HandedOver:
         rows = self.inbox.rows(model, Kind.LABELS, self.limits.flush_rows)
-        unpacked = [(row, label) for row in rows for label in unpack_labels(row)]
+        unpacked = [(row, label) for row in rows for label in unpack_labels(self.inbox.load(row))]
         through, full = rows[-1].id, self._is_full(rows)
         registrar = Registrar(self.db, model, self.limits, now)
         registration = registrar.register([])

@@ -52,7 +52,6 @@ class Run:
         self.count, self._bits = (int(n) for n in np.frombuffer(self._map, np.int64, 2))
         start = 16 + self._bits // 8
         self._filter = np.frombuffer(self._map, np.uint8, self._bits // 8, 16)
-        self._columns_at = start
         self._high = np.frombuffer(self._map, np.uint64, self.count, start)
         self._low = np.frombuffer(self._map, np.uint64, self.count, start + 8 * self.count)
         self._owner = np.frombuffer(self._map, np.int64, self.count, start + 16 * self.count)
@@ -89,10 +88,9 @@ class Run:
         return asked
 
     def _forget_pages(self) -> None:
-        """Let go of the pages of the columns: they stay in the page cache, but no longer count as ours."""
-        start = -(-self._columns_at // mmap.PAGESIZE) * mmap.PAGESIZE
-        if hasattr(mmap, "MADV_DONTNEED") and start < len(self._map):
-            self._map.madvise(mmap.MADV_DONTNEED, start, len(self._map) - start)
+        """Let go of the pages: they stay in the kernel's cache, but no longer count as ours."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
 
 def write_run(path: Path, ids: Ids) -> Run:

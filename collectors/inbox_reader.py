@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from collectors import inbox_file
 from collectors.deliveries import Delivery, Encoding, InboxRow, RefusedRow
 from collectors.inbox_file import micros, moment, transaction
@@ -61,8 +63,17 @@ class InboxReader:
         with self._using:
             return self._sweep()
 
+    def load(self, row: InboxRow) -> InboxRow:
+        """The row with its payload, where that is in a segment."""
+        if row.place is None:
+            return row
+        return msgspec.structs.replace(row, payload=read_payload(self.segments, *row.place), place=None)
+
     def rows(self, model: str, kind: Kind, most_records: int) -> list[InboxRow]:
-        """The oldest rows of one model and kind: one at least, and as many as carry up to `most_records`."""
+        """The oldest rows of one model and kind: one at least, and as many as carry up to `most_records`.
+
+        Payloads in segments are not read yet: see `load`.
+        """
         found: list[InboxRow] = []
         records = 0
         with self._using, closing(self._connection.cursor()) as cursor:
@@ -72,9 +83,8 @@ class InboxReader:
                 (kind.value, model),
             )
             for id, at, source, n, payload, encoding, segment, offset, length in cursor:
-                if segment is not None:
-                    payload = read_payload(self.segments, segment, offset, length)
-                found.append(InboxRow(id, moment(at), source, n, payload, Encoding(encoding)))
+                place = None if segment is None else (segment, offset, length)
+                found.append(InboxRow(id, moment(at), source, n, payload, Encoding(encoding), place))
                 records += n
                 if records >= most_records:
                     break

@@ -9,6 +9,7 @@ keeps two flushers from emptying one inbox.
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_128_digest
 
 from collectors.id_runs import Ids, Mask, Run, Unsigned, Whole, merge_runs, write_run
 from collectors.inbox_file import connect, micros, transaction
@@ -28,6 +30,7 @@ MEMORY = timedelta(days=90)
 _TOGETHER = 8
 _LARGEST_RUN = 4_000_000
 _SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS secret (value BLOB NOT NULL)",
     """CREATE TABLE IF NOT EXISTS runs (
         id INTEGER PRIMARY KEY AUTOINCREMENT, claimed_at INTEGER NOT NULL, collector_id TEXT NOT NULL
     )""",
@@ -47,12 +50,22 @@ class PredictionIds:
             with transaction(self._connection):
                 for statement in _SCHEMA:
                     self._connection.execute(statement)
+                self._secret = self._own_secret()
             self._folder.mkdir(exist_ok=True)
             self._open_runs()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise Conflict(f"another flusher works on {path} ({error}); one is allowed") from None
             raise Unavailable(f"the index of prediction ids {path} can't be used: {error}") from None
+
+    def _own_secret(self) -> bytes:
+        """What makes the digests of this index its own, so that nobody can choose ids that have one in common."""
+        kept = self._connection.execute("SELECT value FROM secret").fetchone()
+        if kept is None:
+            kept = (os.urandom(32),)
+            self._connection.execute("INSERT INTO secret VALUES (?)", kept)
+        secret: bytes = kept[0]
+        return secret
 
     def _open_runs(self) -> None:
         counted = dict(self._connection.execute("SELECT id, collector_id FROM runs"))
@@ -66,7 +79,7 @@ class PredictionIds:
     def claim(self, model: str, prediction_ids: Sequence[str], rows: Whole, event_times: Whole, now: datetime) -> Mask:
         """For each prediction id, which `rows` brought in ascending order: whether that row owns it, by this or an
         earlier call. Within one row the first record does. `event_times` are microseconds since 1970."""
-        high, low = digests(model, prediction_ids)
+        high, low = digests(model, prediction_ids, self._secret)
         first = _first(high, low)
         owners = self._find(high[first], low[first])[0]
         new = first[owners < 0]
@@ -78,7 +91,7 @@ class PredictionIds:
 
     def moments(self, model: str, prediction_ids: Sequence[str]) -> Whole:
         """Event times, in microseconds, of those of the predictions that are known."""
-        owners, at = self._find(*digests(model, prediction_ids))
+        owners, at = self._find(*digests(model, prediction_ids, self._secret))
         return at[owners >= 0]
 
     def _find(self, high: Unsigned, low: Unsigned) -> tuple[Whole, Whole]:
@@ -162,9 +175,9 @@ def _first(high: Unsigned, low: Unsigned) -> NDArray[np.intp]:
     return np.flatnonzero(is_first)
 
 
-def digests(model: str, prediction_ids: Sequence[str]) -> tuple[Unsigned, Unsigned]:
-    """128 bits of model and prediction id, as upper and lower halves."""
-    owner = blake2b(model.encode(), digest_size=16).digest()
-    digests = [blake2b(each.encode(), digest_size=16, person=owner).digest() for each in prediction_ids]
+def digests(model: str, prediction_ids: Sequence[str], secret: bytes) -> tuple[Unsigned, Unsigned]:
+    """128 bits of model and prediction id, as upper and lower halves: XXH3, seeded by model and secret."""
+    seed = int.from_bytes(blake2b(model.encode(), digest_size=8, key=secret).digest())
+    digests = [xxh3_128_digest(each.encode(), seed) for each in prediction_ids]
     halves = np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
     return np.ascontiguousarray(halves[:, 0]), np.ascontiguousarray(halves[:, 1])

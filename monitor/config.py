@@ -66,7 +66,7 @@ class CollectorSettings(BaseModel):
         1000, ge=1, description="Most models that may appear by themselves; later ones are refused."
     )
     flush_seconds: float = Field(1.0, gt=0, description="Longest wait before the inbox is written to the lake.")
-    flush_rows: int = Field(50_000, ge=1, description="Most inbox rows written to the lake at a time.")
+    flush_rows: int = Field(100_000, ge=1, description="Most inbox rows written to the lake at a time.")
     inbox_max_bytes: int = Field(4 * 2**30, ge=2**20, description="Size of the inbox at which new records get 503.")
     join_seconds: float = Field(
         600, gt=0, description="How long a request waits for its response where the two are logged apart."

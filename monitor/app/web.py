@@ -37,7 +37,7 @@ from monitor.db.quarantine import Selection
 log = logging.getLogger(__name__)
 
 # The flusher's columns come and go by the tens of megabytes: what is freed goes back to the system.
-_FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+_FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 _SWITCH_SECONDS = 0.0005
 _MOST_REPLAYED = 10_000  # rows of quarantine that one call of the API looks at
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import (
@@ -73,6 +76,9 @@ class Lake:
             writer_properties=_WRITING,
             commit_properties=CommitProperties(app_transactions=[Transaction(collector, through)]),
         )
+        if "://" not in uri:
+            written = self._written.get(uri) or DeltaTable(uri)
+            _make_durable(Path(uri), written.version())
 
     def written_through(self, model: str, kind: Kind, collector: str) -> int:
         """The last inbox row of this collector that is in the table; 0 when there is none."""
@@ -131,6 +137,19 @@ class Lake:
             return DeltaTable(self.uri(model, kind), storage_options=self.storage_options)
         except TableNotFoundError:
             return None
+
+
+def _make_durable(table: Path, version: int) -> None:
+    """Have the disk write the files of one commit, and their names: the inbox forgets the rows once they are here."""
+    log = table / "_delta_log" / f"{version:020}.json"
+    added = [unquote(line["add"]["path"]) for line in map(json.loads, log.read_text().splitlines()) if "add" in line]
+    files = [log, *(table / path for path in added)]
+    for path in [*files, *{file.parent for file in files}, table]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def folder_name(model: str) -> str:

@@ -118,7 +118,7 @@ class Fuzzed:
         with self.inbox.writing() as connection:
             assert halves_waiting(connection) == 0
         for model, kind in self.inbox.waiting():
-            for row in self.inbox.rows(model, kind, 2**40):
+            for row in map(self.inbox.load, self.inbox.rows(model, kind, 2**40)):
                 assert len_read_back(kind, row) == row.count
 
 
