@@ -23,7 +23,7 @@ from collectors.wire import WireLabel, WirePrediction
 from monitor.lake import Moments, predictions_table
 from monitor.records import Refusal
 
-TOGETHER = 2000
+TOGETHER = 1000
 """Records that are unpacked before they become columns: few enough for the processor's cache."""
 
 Refused = tuple[InboxRow, Refusal]

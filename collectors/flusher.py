@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _HOUSEKEEPING = timedelta(hours=6)
 _POLL_SECONDS = 0.1
+_SWEEP_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Flusher:
         self._steps = hand_over
         self._held: tuple[PredictionIds, HandOver] | None = None
         self._cleaned: datetime | None = None
+        self._swept = float("-inf")
 
     def flush(self, now: datetime) -> FlushReport:
         """One pass: up to flush_rows records of each model and kind. A failing one does not hold up the others."""
@@ -93,7 +95,7 @@ class Flusher:
         except Exception as error:
             log.exception("moving refused records to the control database failed; it will be tried again")
             report.failures.append(f"quarantine: {error}")
-        self.inbox.sweep()
+        self._sweep()
         self._forget_old(ids, now)
         self._keep_totals(report, time.perf_counter() - started)
         return report
@@ -146,6 +148,11 @@ class Flusher:
             with self.db.session() as session:
                 report.quarantined += quarantine.add_refusals(session, self.inbox.collector_id, records)
             self.inbox.forget_refused(rows[-1].id)
+
+    def _sweep(self) -> None:
+        if time.monotonic() - self._swept >= _SWEEP_SECONDS:
+            self.inbox.sweep()
+            self._swept = time.monotonic()
 
     def _forget_old(self, ids: PredictionIds, now: datetime) -> None:
         if self._cleaned is None or now - self._cleaned >= _HOUSEKEEPING:
