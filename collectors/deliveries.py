@@ -76,6 +76,9 @@ class Delivery(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int:
+        """Bytes it will take, about."""
+        if self.is_plain:
+            return len(self.batches[0].payload)
         refused = sum(min(len(refusal.payload), MAX_PAYLOAD) for refusal in self.refusals)
         halves = sum(len(msgspec.msgpack.encode(half)) for half in self.halves)
         return refused + halves + sum(len(batch.payload) for batch in self.batches)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext, suppress
-from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -255,11 +254,16 @@ class Inbox(InboxReader):
 def _rows(group: Sequence[Delivery]) -> list[_Row]:
     """One row per batch, but for lines of one model that came together from one source: these share a row."""
     rows: list[_Row] = []
-    together = sorted(group, key=_shares) if len(group) > 1 else group  # stable: the order within is kept
-    for (kind, model, source, encoding), same in groupby(together, key=_shares):
-        deliveries = list(same)
-        if encoding is not Encoding.LINES or len(deliveries) == 1:
-            rows += [_row(delivery, delivery.batches[0]) for delivery in deliveries]
+    alike: dict[tuple[str, str, str], list[Delivery]] = {}
+    for delivery in group:
+        batch = delivery.batches[0]
+        if batch.encoding is Encoding.LINES:
+            alike.setdefault((batch.kind, batch.model, delivery.source), []).append(delivery)
+        else:
+            rows.append(_row(delivery, batch))
+    for (kind, model, source), deliveries in alike.items():
+        if len(deliveries) == 1:
+            rows.append(_row(deliveries[0], deliveries[0].batches[0]))
             continue
         lines = b"\n".join([_as_lines(delivery.batches[0]) for delivery in deliveries])
         count = sum([delivery.batches[0].count for delivery in deliveries])
@@ -267,14 +271,9 @@ def _rows(group: Sequence[Delivery]) -> list[_Row]:
     return rows
 
 
-def _shares(delivery: Delivery) -> tuple[str, str, str, Encoding]:
-    batch = delivery.batches[0]
-    return batch.kind, batch.model, delivery.source, batch.encoding
-
-
 def _as_lines(batch: Batch) -> bytes:
     """A single record may be spread over several lines; between its tokens a newline is as good as a space."""
-    return batch.payload.replace(b"\n", b" ") if batch.count == 1 else batch.payload
+    return batch.payload.replace(b"\n", b" ") if batch.count == 1 and b"\n" in batch.payload else batch.payload
 
 
 def _row(delivery: Delivery, batch: Batch) -> _Row:
