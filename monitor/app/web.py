@@ -36,13 +36,8 @@ from monitor.db.quarantine import Selection
 
 log = logging.getLogger(__name__)
 
-# The flusher's buffers come and go by the megabyte: it keeps what it has, instead of asking the system anew each time.
-_KEEP_MEMORY = {
-    "MALLOC_ARENA_MAX": "2",
-    "MALLOC_TOP_PAD_": str(64 * 2**20),
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "MALLOC_TRIM_THRESHOLD_": str(2**30),
-}
+# Memory that the flusher's threads have freed is used again by all of them.
+_ONE_HEAP = {"MALLOC_ARENA_MAX": "2"}
 _SWITCH_SECONDS = 0.0005
 _MOST_REPLAYED = 10_000  # rows of quarantine that one call of the API looks at
 
@@ -117,7 +112,7 @@ def run_collector(settings: Settings) -> None:
 def _companions(settings: Settings) -> list[Child]:
     """What works beside the HTTP process: the flusher, and the sources that are read, where there are any."""
     environment = {"KEDGE_DATA_DIR": str(settings.data_dir.absolute())}
-    children = [Child("flusher", [], environment=environment | _KEEP_MEMORY, module="monitor.app.flush")]
+    children = [Child("flusher", [], environment=environment | _ONE_HEAP, module="monitor.app.flush")]
     if settings.collector.sources:
         children.append(Child("sources", ["pull"], environment=environment))
     return children
