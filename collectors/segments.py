@@ -73,9 +73,12 @@ class SegmentWriter:
         self.close()
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._name, self._size = uuid.uuid4().hex, 0
-        self._file = os.open(_path(self._folder, self._name), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        path = _path(self._folder, self._name)
+        young = path.with_suffix(".new")  # not a segment before it is locked: a sweep would find it unused
+        self._file = os.open(young, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
         if lock is not None:
             lock(self._file, True)
+        young.rename(path)
         folder = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(folder)

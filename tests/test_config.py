@@ -41,7 +41,7 @@ def write(folder: Path, text: str, name: str = "kedge.toml") -> Path:
 
 def test_without_a_file_everything_has_its_default() -> None:
     settings = load_settings()
-    assert (settings.port, settings.collector.flush_rows, settings.monitoring.window) == (8600, 50_000, "1h")
+    assert (settings.port, settings.collector.flush_rows, settings.monitoring.window) == (8600, 100_000, "1h")
     assert (settings.channels, settings.responses) == ({}, {})
 
 

@@ -257,6 +257,7 @@ def test_the_openapi_document_describes_collector_and_api(api: Api) -> None:
     document = api.get("/openapi.json").json()
     assert document["info"]["version"] == __version__
     assert set(document["paths"]) == {
+        "/v1/logs", "/v1/traces", "/api/v1/traces",
         "/v1/predictions", "/v1/labels", "/v1/status", "/v1/models", "/v1/models/{name}", "/v1/metrics/{name}",
         "/v1/drift/{name}", "/v1/monitors/{name}", "/v1/incidents", "/v1/incidents/{incident_id}",
         "/v1/incidents/{incident_id}/acknowledge", "/v1/quarantine", "/v1/quarantine/{record_id}",

@@ -48,7 +48,12 @@ class Reading:
 
     def records(self, kind: Kind = Kind.PREDICTIONS) -> list[Any]:
         unpack: Callable[[Any], list[Any]] = prediction_records if kind is Kind.PREDICTIONS else label_records
-        rows = [row for model, its in self.inbox.waiting() if its is kind for row in self.inbox.rows(model, its, 10**9)]
+        rows = [
+            row
+            for model, its in self.inbox.waiting()
+            if its is kind
+            for row in map(self.inbox.load, self.inbox.rows(model, its, 10**9))
+        ]
         return [record for row in sorted(rows, key=lambda row: row.id) for record in unpack(row)]
 
     def refused(self) -> list[str]:
