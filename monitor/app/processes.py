@@ -79,16 +79,16 @@ class Supervisor:
                 self._revive(child)
 
     def stop(self) -> None:
-        """Ask each child to end, the last started first, and wait for it: it may leave work to those before it.
-
-        What does not end in time is killed.
-        """
+        """Ask each child to end, the last started first; kill what does not end in time."""
         for child in reversed(self.children):
-            if child.process is None or child.process.poll() is not None:
+            if child.process is not None and child.process.poll() is None:
+                child.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + self._stop_seconds
+        for child in reversed(self.children):
+            if child.process is None:
                 continue
-            child.process.send_signal(signal.SIGTERM)
             try:
-                child.process.wait(self._stop_seconds)
+                child.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
