@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from collectors.formats.reading import as_json, read_record, refusal, said, shown
+from collectors.formats.reading import as_json, begins_array, read_record, refusal, said, shown
 from collectors.formats.registry import Decoded
 from collectors.wire import MAX_NAME_LENGTH, DeclaredFeatures, Half, WireLabel, WirePrediction, WireRecord
 
@@ -120,17 +120,16 @@ def gather(
 def read_objects(body: bytes) -> Iterator[dict[str, Any] | Broken]:
     """The JSON objects of a body: one a line, or an array of them. Blank lines are none."""
     body = body.removeprefix(b"\xef\xbb\xbf")
-    if body[:4096].lstrip()[:1] == b"[":
-        whole = _object(body, list)
-        if isinstance(whole, Broken):
-            yield whole
-            return
+    whole = _object(body, list) if body[:4096].lstrip()[:1] == b"[" else None
+    if isinstance(whole, list):
         for sent in whole:
             yield sent if isinstance(sent, dict) else Broken(f"{shown(sent)} is no JSON object", as_json(sent))
-        return
-    for line in BytesIO(body):
-        if line.strip():
-            yield _object(line.rstrip(b"\r\n"), dict)
+    elif whole is not None and begins_array(body):
+        yield whole
+    else:
+        for line in BytesIO(body):
+            if line.strip():
+                yield _object(line.rstrip(b"\r\n"), dict)
 
 
 def first_object(body: bytes) -> dict[str, Any]:

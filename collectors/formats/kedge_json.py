@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from collectors.formats.reading import as_json, read_record, refusal, said, shown
+from collectors.formats.reading import as_json, begins_array, read_record, refusal, said, shown
 from collectors.formats.registry import WHOLE_BODY, Decoded, Log
 from collectors.wire import WireLabel, WirePrediction, WireRecord
 from monitor.lake import Kind
@@ -76,7 +76,8 @@ def _decode_with_care(body: bytes, kind: Kind) -> Decoded:
         whole = json.loads(body)
     except (ValueError, RecursionError) as error:
         lines = [line for line in body.splitlines() if line.strip()]
-        if len(lines) < 2 or not lines[0].lstrip(_SPACE).startswith(b"{"):
+        objects = any(line.lstrip(_SPACE).startswith(b"{") for line in lines)
+        if len(lines) < 2 or begins_array(body) or not objects:
             return _refused_body(f"the body is not JSON: {_json_error(error)}", body)
         return _read_pieces(lines, kind)
     if isinstance(whole, dict) and set(whole) == {"records"}:

@@ -30,6 +30,8 @@ from collectors.formats.registry import Log
 LOG_PATHS = ("/v1/logs",)
 TRACE_PATHS = ("/v1/traces", "/api/v1/traces")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_FIELD = b"\n"  # protobuf's mark of field 1, with which every message begins
+_JSON = re.compile(rb'\s*\{\s*["}]')
 _HEX_ID = re.compile(r"[0-9a-fA-F]{16}(?:[0-9a-fA-F]{16})?")
 # A lone half of a surrogate pair would end in a SystemError of protobuf's; msgspec refuses it first.
 _UNREADABLE = (ParseError, msgspec.DecodeError, ValueError, TypeError, RecursionError)
@@ -72,21 +74,8 @@ def read_events(log: Log) -> Iterator[Event | Broken]:
         if isinstance(message, Broken):
             yield message
             continue
-        for resource_logs in message.resource_logs:
-            resource = _plain_map(resource_logs.resource.attributes)
-            for scope_logs in resource_logs.scope_logs:
-                for sent in scope_logs.log_records:
-                    attributes = _plain_map(sent.attributes)
-                    yield Event(
-                        name=sent.event_name or str(attributes.get("event.name", "")),
-                        body=_plain(sent.body),
-                        attributes=attributes,
-                        time=_time(sent.time_unix_nano or sent.observed_time_unix_nano),
-                        trace_id=_id(sent.trace_id),
-                        span_id=_id(sent.span_id),
-                        resource=resource,
-                        scope=scope_logs.scope.name,
-                    )
+        for sent, resource, scope in _walk(message.resource_logs, "scope_logs", "log_records"):
+            yield _event(sent, resource, scope)
 
 
 def read_spans(log: Log) -> Iterator[Span | Broken]:
@@ -95,11 +84,8 @@ def read_spans(log: Log) -> Iterator[Span | Broken]:
         if isinstance(message, Broken):
             yield message
             continue
-        for resource_spans in message.resource_spans:
-            resource = _plain_map(resource_spans.resource.attributes)
-            for scope_spans in resource_spans.scope_spans:
-                for sent in scope_spans.spans:
-                    yield _span(sent, resource, scope_spans.scope.name)
+        for sent, resource, scope in _walk(message.resource_spans, "scope_spans", "spans"):
+            yield _span(sent, resource, scope)
 
 
 def is_otlp(log: Log, paths: tuple[str, ...], key: str) -> bool:
@@ -134,7 +120,7 @@ def _is_json(log: Log) -> bool:
     kind = log.headers.get("content-type", "")
     if "json" in kind or "protobuf" in kind:
         return "json" in kind
-    return log.body[:1024].lstrip()[:1] == b"{"
+    return bool(log.body) and (not log.body.startswith(_FIRST_FIELD) or bool(_JSON.match(log.body)))
 
 
 def _messages(log: Log, kind: type[Message]) -> Iterator[Any]:
@@ -179,6 +165,29 @@ def _with_base64_ids(sent: Any) -> Any:
         else _with_base64_ids(value)
         for key, value in sent.items()
     }
+
+
+def _walk(by_resource: Iterable[Any], scopes: str, records: str) -> Iterator[tuple[Any, dict[str, Any], str]]:
+    """Every record with the attributes of its resource and the name of its scope: all signals are nested alike."""
+    for each in by_resource:
+        resource = _plain_map(each.resource.attributes)
+        for scope in getattr(each, scopes):
+            for sent in getattr(scope, records):
+                yield sent, resource, scope.scope.name
+
+
+def _event(sent: Any, resource: dict[str, Any], scope: str) -> Event:
+    attributes = _plain_map(sent.attributes)
+    return Event(
+        name=sent.event_name or str(attributes.get("event.name", "")),
+        body=_plain(sent.body),
+        attributes=attributes,
+        time=_time(sent.time_unix_nano or sent.observed_time_unix_nano),
+        trace_id=_id(sent.trace_id),
+        span_id=_id(sent.span_id),
+        resource=resource,
+        scope=scope,
+    )
 
 
 def _span(sent: Any, resource: dict[str, Any], scope: str) -> Span:

@@ -6,6 +6,7 @@ The fast path decodes whole bodies at once; a record comes here when that failed
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ from monitor.records import Refusal
 _ACCEPTED = {kind: kind.__struct_fields__ for kind in (WirePrediction, WireLabel)}
 _LONGEST_QUOTE = 200
 _MOMENTS = ("event_time", "label_time")
+_ARRAY = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*([\[{\]]|$)")
 _JSON_TYPE = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
 
 
@@ -48,6 +50,16 @@ def read_record(sent: Any, kind: type[WireRecord]) -> WireRecord | str:
     except (ValueError, OverflowError, RecursionError) as error:
         return str(error)
     return _not_finite(record) or record
+
+
+def begins_array(body: bytes) -> bool:
+    """Whether a body, or the first bytes of one, begins as a JSON array of records does: a bracket alone is no sign, a
+    line of a log may begin with one.
+
+    >>> begins_array(b' [{"age": 39}]'), begins_array(b"[INFO] started")
+    (True, False)
+    """
+    return bool(_ARRAY.match(body))
 
 
 def read_moment(sent: Any, name: str = "time") -> datetime | float:

@@ -7,19 +7,21 @@ import io
 import json
 import zlib
 
+from collectors.formats.reading import begins_array
+
 PIECE_BYTES = 2**20
 """Lines are taken about so many bytes at a time."""
 
 _GZIP = b"\x1f\x8b"
-_BEGINNINGS_OF_WHOLE = (b"[", b"PAR1", b"ARROW1")
+_BEGINNINGS_OF_WHOLE = (b"PAR1", b"ARROW1")
 WHOLE_FORMATS = ("csv", "parquet", "arrow")
 
 
 def is_whole(head: bytes, log_format: str) -> bool:
     """Whether a file that begins like this has no lines that stand for themselves: a table, a JSON array, anything
     binary."""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    return log_format in WHOLE_FORMATS or start.startswith(_BEGINNINGS_OF_WHOLE) or b"\x00" in head[:1024]
+    whole = log_format in WHOLE_FORMATS or head.startswith(_BEGINNINGS_OF_WHOLE) or b"\x00" in head[:1024]
+    return whole or begins_array(head)
 
 
 def whole_lines(content: bytes, ended: bool) -> int:

@@ -51,6 +51,18 @@ def test_media_types_are_its_own(log_format: LogFormat) -> None:
     assert not others & set(log_format.media_types)
 
 
+def test_a_line_that_cannot_be_read_loses_no_neighbour(log_format: LogFormat) -> None:
+    def outcomes(body: bytes) -> int:
+        parts = list(log_format.decode(replace(log_format.example(), body=body)))
+        return sum(len(part.records) + len(part.halves) for part in parts)
+
+    line = log_format.example().body.rstrip(b"\n") + b"\n"
+    if outcomes(line + line) != 2:
+        pytest.skip("a body of this format is one piece")
+    for body in (b"bad\n" + line + line, line + b"[bad\n" + line, line + line + b"{bad\n"):
+        assert outcomes(body) == 2
+
+
 def test_it_recognises_its_example_and_reads_one_prediction(log_format: LogFormat) -> None:
     example = log_format.example()
     assert sniff_format(example) is log_format

@@ -92,6 +92,12 @@ def test_objects_are_one_a_line_or_in_an_array(body: bytes) -> None:
         assert first_object(marked) == {"a": 1}
 
 
+def test_a_line_in_brackets_is_no_array_and_loses_no_neighbour() -> None:
+    first, *others = read_objects(b'[INFO] started\n{"a": 1}\n{"a": 2}\n')
+    assert isinstance(first, Broken)
+    assert (first.payload, others) == (b"[INFO] started", [{"a": 1}, {"a": 2}])
+
+
 def test_a_bare_nan_is_read_as_python_writes_it() -> None:
     (found,) = read_objects(b'{"a": NaN}')
     assert isinstance(found, dict)

@@ -76,6 +76,7 @@ def test_no_records_is_no_mistake(body: bytes) -> None:
         (b" \n ", "the body is empty"),
         (b"{oops", "the body is not JSON"),
         (b'[{"model": "a"}', "the body is not JSON"),
+        (b'[\n{"model": "a"},\n{"model": "b"}\n', "the body is not JSON"),
         (b"\xff\xff\xff", "not UTF-8 at byte 0"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"records": 3}', "a record must be a JSON object, this is a number"),
@@ -88,10 +89,14 @@ def test_a_body_that_is_not_json_is_refused_whole(body: bytes, expected: str) ->
     assert decoded.refusals[0].index in (WHOLE_BODY, 0)
 
 
-def test_one_broken_line_does_not_lose_the_others() -> None:
-    decoded = decode(b'{"model": "a"}\n{"model": \n{"model": "c"}')
-    assert list(decoded.places) == [0, 2]
-    assert decoded.refusals[0].payload == b'{"model": '
+@pytest.mark.parametrize("broken", [b'{"model": ', b"Traceback (most recent call last):", b"[INFO] started", b"[1, 2]"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_broken_line_does_not_lose_the_others_wherever_it_is(broken: bytes, place: int) -> None:
+    lines = [b'{"model": "a"}', b'{"model": "b"}']
+    lines.insert(place, broken)
+    decoded = decode(b"\n".join(lines))
+    assert list(decoded.places) == [each for each in range(3) if each != place]
+    assert [(refusal.index, refusal.payload) for refusal in decoded.refusals] == [(place, broken)]
 
 
 @pytest.mark.parametrize(

@@ -271,9 +271,10 @@ def predictions(stores: Stores, model: str) -> list[dict[str, Any]]:
 
 
 def quarantined(stores: Stores) -> list[str]:
-    """The marker of each refused record."""
+    """The marker of each refused record, which stands alone: its neighbours are no part of it."""
     with stores.db.reading() as session:
         payloads = session.scalars(select(QuarantineRow.payload)).all()
+    assert [payload for payload in payloads if b"\n" in payload.strip()] == []
     return [match[0] if (match := MARKER.search(payload.decode())) else payload.decode() for payload in payloads]
 
 

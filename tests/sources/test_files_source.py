@@ -272,12 +272,15 @@ def test_schema_files_come_before_data_files(reading: MakeReading, log: Path, cl
     assert reading("files", path=str(log.parent)).read() == ["s", "d"]
 
 
-def test_bad_lines_are_refused_and_block_nothing(reading: MakeReading, log: Path) -> None:
-    log.write_bytes(lines("a") + b"not json\n" + lines("b"))
+@pytest.mark.parametrize("bad", [b"not json\n", b"[INFO] a line in brackets\n"])
+def test_bad_lines_are_refused_and_block_nothing(reading: MakeReading, log: Path, bad: bytes) -> None:
+    log.write_bytes(bad + lines("a") + bad + lines("b"))
     source = reading("files", path=str(log))
     assert source.read() == ["a", "b"]
-    (reason,) = source.refused()
-    assert "not JSON" in reason
+    append(log, bad + lines("c"))  # the first line of what a look finds
+    assert source.read() == ["a", "b", "c"]
+    assert len(source.refused()) == 3
+    assert all("not JSON" in reason for reason in source.refused())
 
 
 def test_a_long_file_is_taken_in_pieces(reading: MakeReading, log: Path) -> None:
