@@ -88,15 +88,11 @@ class Collector:
         """Decode and validate a whole body. Never raises because of the body; nothing is stored yet."""
         log_format = log_format or _OURS
         terms = self._terms(request, len(body))
-        if (
-            log_format is _OURS
-            and request.kind is Kind.PREDICTIONS
-            and (batch := glance(body, terms)) is not None
-            and not (self.privacy and self.privacy.concerns(batch.model))
-        ):
+        is_ours = log_format is _OURS and request.kind is Kind.PREDICTIONS
+        if is_ours and (batch := glance(body, terms)) is not None:
             return self._taken_whole(batch, request, body)
         whole = Validated()
-        for decoded in log_format.decode(self._log(body, request)):
+        for decoded in log_format.decode(self.log_of(body, request)):
             if broken := _whole_body(decoded):
                 return self.refuse(request, 400, broken.reason, body, log_format.name)
             whole.add(validate(decoded, terms))
@@ -112,7 +108,7 @@ class Collector:
         terms = msgspec.structs.replace(
             self._terms(request, self.settings.max_record_bytes), model_is_named="with --model"
         )
-        for decoded in log_format.decode(self._log(body, request)):
+        for decoded in log_format.decode(self.log_of(body, request)):
             broken = _whole_body(decoded)
             taken = (
                 self.refuse(request, 400, broken.reason, body, log_format.name)
@@ -135,14 +131,15 @@ class Collector:
             if count:
                 self.metrics.record_of(kind, outcome).inc(count)
 
-    def _log(self, body: bytes, request: Request) -> Log:
+    def log_of(self, body: bytes, request: Request, at: datetime | None = None) -> Log:
+        """A body as a format is handed it; `at` is when it was last written, where that is not when it was received."""
         return Log(
             body=body,
             kind=request.kind,
             model=request.model,
             headers=request.headers,
             path=request.path,
-            at=request.received_at,
+            at=at or request.received_at,
             mapping=self.settings.mappings.get(request.model or "") or NO_MAPPING,
             mappings=self.settings.mappings,
             memory=request.memory,

@@ -1,7 +1,7 @@
 """The predictions of one pass as columns of the lake.
 
-Rows of the inbox are unpacked a few thousand records at a time and turned into columns at once: as Python objects they
-would take several times the memory, and most of the time would go into fetching them again.
+Rows of the inbox are unpacked about a thousand records at a time and turned into columns at once: as Python objects
+they would take several times the memory, and most of the time would go into fetching them again.
 """
 
 from __future__ import annotations

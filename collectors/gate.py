@@ -12,11 +12,9 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from collectors.collector import Taken
-from collectors.pausing import Pauses, answer, named, words
+from collectors.pausing import Pauses, answer, words
 from collectors.pressure import Pressure, Rejection
 from monitor.config import CollectorSettings
-from monitor.db.database import Database
-from monitor.db.pauses import STALE, PausedSource, replace_pauses
 
 log = logging.getLogger(__name__)
 
@@ -77,24 +75,3 @@ class Gate:
         if self._metrics is not None:
             self._metrics.paused.set(len(self.pauses.all()))
             self._metrics.pauses.inc(change.paused)
-
-
-class PauseNotice:
-    """Keeps the control database told of what is paused, for those who look there. Called every few seconds."""
-
-    def __init__(self, db: Database, collector_id: str, pauses: Pauses) -> None:
-        self._db, self._collector_id, self._pauses = db, collector_id[:40], pauses
-        self._said: tuple[int, datetime] | None = None
-
-    def say(self, now: datetime) -> bool:
-        """Write what is paused, if that is news or what was written grows old. Returns whether it was written."""
-        version, pauses = self._pauses.version, self._pauses.all()
-        if self._said is None and not pauses and not version:
-            return False
-        if self._said and version == self._said[0] and (not pauses or now - self._said[1] < STALE / 5):
-            return False
-        told = [PausedSource(named(p.source), p.since, p.reason, p.refused, p.turned_away) for p in pauses]
-        with self._db.session() as session:
-            replace_pauses(session, self._collector_id, told, now)
-        self._said = version, now
-        return True

@@ -46,6 +46,9 @@ _ONE: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_glanced())
 
 def glance(body: bytes, terms: Terms) -> Batch | None:
     """The body as one batch of predictions, or None where it needs a careful look."""
+    privacy = terms.privacy
+    if privacy is not None and privacy.concerns_body(terms.model):
+        return None
     if b"\\" in body and any(odd in body for odd in (b"\\u0000", b"\\ud", b"\\uD")):
         return None  # NUL characters and halves of characters
     first = body[:1]
@@ -62,7 +65,9 @@ def glance(body: bytes, terms: Terms) -> Batch | None:
     if not records or len(records) > terms.limits.max_records:
         return None
     model = _model(records, terms.model)
-    if model is None or not _are_flat([record.features for record in records], len(body), terms):
+    if model is None or (privacy is not None and privacy.concerns(model)):
+        return None
+    if not _are_flat([record.features for record in records], len(body), terms):
         return None
     if terms.version is not None and any(record.version is None for record in records):
         return None

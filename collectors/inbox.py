@@ -21,30 +21,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from collectors.deliveries import Answer, Batch, Delivery, Encoding, InboxRow, Receipt, RefusedRow
-from collectors.inbox_file import micros, moment, transaction
-from collectors.inbox_reader import KEY_LIFE, InboxReader
+from collectors.deliveries import Answer, Batch, Delivery, Encoding, Receipt
+from collectors.inbox_file import micros, transaction
+from collectors.inbox_reader import InboxReader
 from collectors.segments import SMALLEST, SegmentWriter
 from monitor.errors import Unavailable
-
-__all__ = [
-    "KEY_LIFE",
-    "Answer",
-    "Batch",
-    "Delivery",
-    "Encoding",
-    "Inbox",
-    "InboxRow",
-    "Receipt",
-    "RefusedRow",
-    "micros",
-    "moment",
-]
 
 log = logging.getLogger(__name__)
 
 _MOST_TOGETHER = 256
-_LARGEST_ROW = 8 * 2**20
 _SIZE_SECONDS = 0.2
 """How long the measured size of the file is trusted while there is room; what came since then is added to it."""
 
@@ -262,9 +247,6 @@ def _rows(group: Sequence[Delivery]) -> list[_Row]:
         else:
             rows.append(_row(delivery, batch))
     for (kind, model, source), deliveries in alike.items():
-        if len(deliveries) == 1:
-            rows.append(_row(deliveries[0], deliveries[0].batches[0]))
-            continue
         lines = b"\n".join([_as_lines(delivery.batches[0]) for delivery in deliveries])
         count = sum([delivery.batches[0].count for delivery in deliveries])
         rows.append(_Row(kind, model, micros(deliveries[0].received_at), source, count, lines, Encoding.LINES))

@@ -68,8 +68,6 @@ class Pauses:
         self._most = most_sources
         self._streaks: OrderedDict[Hashable, _Streak] = OrderedDict()
         self._paused: dict[Hashable, _Streak] = {}
-        self.version = 0
-        """Goes up whenever a pause begins or ends, for those who show them."""
 
     def allows(self, source: Hashable, now: datetime) -> bool:
         """Whether to look at what the source sends now. Of a paused source one request per probe time."""
@@ -86,7 +84,7 @@ class Pauses:
         """What became of one request: counts of records, and the reason of a refusal. Returns what is to be said."""
         if accepted:
             ended = self._streaks.pop(source, None)
-            return self._changed(False, source, ended) if ended and self._paused.pop(source, None) else None
+            return Change(False, _pause(source, ended)) if ended and self._paused.pop(source, None) else None
         if not refused:
             return None
         streak = self._streaks.get(source)
@@ -100,7 +98,7 @@ class Pauses:
             return None
         streak.since, streak.next_try = now, now + self._probe
         self._paused[source] = streak
-        return self._changed(True, source, streak)
+        return Change(True, _pause(source, streak))
 
     def of(self, source: Hashable) -> Pause | None:
         """The pause of this source, if it is paused."""
@@ -111,16 +109,12 @@ class Pauses:
         """Every pause, the one that began first at the beginning; from any thread."""
         return sorted([_pause(*each) for each in list(self._paused.items())], key=lambda pause: pause.since)
 
-    def _changed(self, paused: bool, source: Hashable, streak: _Streak) -> Change:
-        self.version += 1
-        return Change(paused, _pause(source, streak))
-
     def _make_room(self) -> None:
         if len(self._streaks) < self._most:
             return
         oldest = next((source for source in self._streaks if source not in self._paused), next(iter(self._streaks)))
         del self._streaks[oldest]
-        self.version += self._paused.pop(oldest, None) is not None
+        self._paused.pop(oldest, None)
 
 
 def _pause(source: Hashable, streak: _Streak) -> Pause:

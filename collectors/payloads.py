@@ -82,16 +82,24 @@ def unpack_predictions(row: InboxRow, collector_id: str = "") -> tuple[list[Wire
         usable, unusable = _sort_out(decoded)
         records += usable
         refusals += unusable
-    if None in {record.prediction_id for record in records}:
-        for place, record in enumerate(records):
-            record.prediction_id = record.prediction_id or made_id(collector_id, row, place)
+    complete(row, records, collector_id)
     for record in records:
         moment = record.event_time
         if type(moment) is not datetime or moment.tzinfo is not UTC:
             record.event_time = _time(moment, row.received_at)
-        if record.version is None:
-            record.version = DEFAULT_VERSION
     return records, refusals
+
+
+def complete(row: InboxRow, records: Sequence[Any], collector_id: str) -> None:
+    """Give the row's predictions the id and the version that may go unsaid."""
+    prediction_ids = [record.prediction_id for record in records]
+    if not all(prediction_ids):
+        for place, record in enumerate(records):
+            record.prediction_id = record.prediction_id or made_id(collector_id, row, place)
+    versions = [record.version for record in records]
+    if not all(versions):
+        for record in records:
+            record.version = record.version or DEFAULT_VERSION
 
 
 def made_id(collector_id: str, row: InboxRow, place: int) -> str:

@@ -56,6 +56,10 @@ class Privacy:
         """Whether records of this model can't be stored as they were sent."""
         return self._rules(model) is not None
 
+    def concerns_body(self, model: str | None) -> bool:
+        """Whether to expect such records of a body that is not read yet; `model` is that of those that name none."""
+        return self._every is not None or (model is not None and self.concerns(model))
+
     def clean(self, decoded: Decoded, model: str | None) -> None:
         """Clean what a format read, in place; `model` is that of records that name none."""
         for record in decoded.records:

@@ -46,7 +46,7 @@ class Log:
 
     def mapping_of(self, model: str | None) -> MappingSettings:
         """The mapping of a model that the log itself names; else that of the log."""
-        return self.mappings.get(model or "", self.mapping)
+        return self.mappings.get(model, self.mapping) if model else self.mapping
 
 
 @dataclass(slots=True)

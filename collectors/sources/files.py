@@ -19,10 +19,9 @@ from typing import BinaryIO
 
 from pydantic import Field
 
-from collectors.formats import Log
 from collectors.sources.files_seen import Book, ReadAt, Seen, inode_of, is_rotated_name
 from collectors.sources.pieces import PIECE_BYTES, is_whole, unpacked, whole_lines
-from collectors.sources.registry import Options, Piece, SourceContext, recognise
+from collectors.sources.registry import Options, Piece, SourceContext
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +168,7 @@ class FilesSource:
             head = read_at(0, _HEAD)
             if b"\n" not in head and size < _HEAD and not ended:
                 return
-            seen.log_format = self._format(found, head[: head.rfind(b"\n") + 1] or head)
+            seen.log_format = self._context.format_of(head[: head.rfind(b"\n") + 1] or head, found.path)
             seen.whole = is_whole(head, seen.log_format)
         at = datetime.fromtimestamp(found.modified / 1e9, UTC)
         for body, through in (self._whole if seen.whole else self._lines)(seen, found, read_at, size, ended):
@@ -204,12 +203,6 @@ class FilesSource:
                 header = read_at(0, _HEAD)
                 body = header[: header.find(b"\n") + 1] + body
             yield body, size
-
-    def _format(self, found: _Found, head: bytes) -> str:
-        settings = self._context.settings
-        if settings.format != "auto":
-            return settings.format
-        return recognise(Log(head, model=settings.model or None, path=found.path)).name
 
     @contextmanager
     def _content(self, found: _Found) -> Iterator[tuple[ReadAt, int]]:

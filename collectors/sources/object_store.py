@@ -21,12 +21,11 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 from pydantic import Field
 
-from collectors.formats import Log
 from collectors.formats.reading import said
 from collectors.sources.files_seen import EDGE
 from collectors.sources.periods import period_end
 from collectors.sources.pieces import PIECE_BYTES, is_whole, unpacked, whole_lines
-from collectors.sources.registry import Options, Piece, SourceContext, recognise
+from collectors.sources.registry import Options, Piece, SourceContext
 from monitor.config import resolve_secret
 from monitor.errors import ConfigError, Unavailable
 
@@ -34,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _SCHEMES = ("s3://", "s3a://", "gs://", "az://", "azure://", "abfs://", "abfss://", "file://")
 _GROWING = ("az://", "azure://", "abfs://", "abfss://", "file://")
+_HEAD_BYTES = 2**16
 
 
 class ObjectStoreOptions(Options):
@@ -142,7 +142,7 @@ class ObjectStoreSource:
         except OSError as error:
             log.warning("source %r: object %s: %s", self._context.name, found.key, said(error))
             content, start = self._bytes(found, 0, found.size), 0  # to quarantine with it
-        log_format = self._format(found, content[start:] or content)
+        log_format = self._context.format_of((content[start:] or content)[:_HEAD_BYTES], found.key)
         if start or not is_whole(content, log_format):
             yield from self._lines(found, content, start, log_format)
         else:
@@ -189,12 +189,6 @@ class ObjectStoreSource:
 
     def _bytes(self, found: _Object, start: int, end: int) -> bytes:
         return bytes(obstore.get_range(self._store, found.key, start=start, end=end)) if start < end else b""
-
-    def _format(self, found: _Object, content: bytes) -> str:
-        settings = self._context.settings
-        if settings.format != "auto":
-            return settings.format
-        return recognise(Log(content[: 2**16], model=settings.model or None, path=found.key)).name
 
 
 def open_store(url: str, storage: Mapping[str, str]) -> ObjectStore:

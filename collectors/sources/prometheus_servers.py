@@ -69,7 +69,7 @@ SERVERS = (
         unit=MS_PER_S,
     ),
     Server(
-        "ray_serve",
+        "ray-serve",
         model="deployment",
         requests={"ray_serve_deployment_request_counter": "all", "ray_serve_deployment_error_counter": "error"},
         latency="ray_serve_deployment_processing_latency_ms",
@@ -84,7 +84,7 @@ SERVERS = (
         unit=MS_PER_S,
     ),
     Server(
-        "tf_serving",
+        "tf-serving",
         model="model_name",
         requests={":tensorflow:serving:request_count": BY_CODE},
         code="status",

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope
 
 from collectors.collector import Collector, Request, Taken
 from collectors.deliveries import Receipt
-from collectors.formats import Log, LogFormat, find_format, format_names, format_of_media_type, sniff_format
+from collectors.formats import LogFormat, find_format, format_names, format_of_media_type, sniff_format
 from collectors.gate import Gate
 from collectors.sources.body import ENCODINGS, BadEncoding, BodyTooLarge, drain, read_body
 from monitor.access import AccessDenied, KeyRing, presented_key
@@ -143,7 +143,7 @@ class Receiver:
 
     def choose_format(self, request: Request, named: str | None, body: bytes) -> LogFormat:
         """The format the body is read as. Raises Refused."""
-        return _format(request, named, body)
+        return _format(request, named, body, self.collector)
 
     def reply(self, request: Request, taken: Taken, receipt: Receipt) -> Reply:
         """What the sender is told once everything is durable."""
@@ -199,22 +199,19 @@ def _check_names(request: Request) -> None:
         raise Refused(400, f"Idempotency-Key has {len(request.key)} characters; accepted: 1 to {LONGEST_KEY}")
 
 
-def _format(request: Request, named: str | None, body: bytes) -> LogFormat:
+def _format(request: Request, named: str | None, body: bytes, collector: Collector) -> LogFormat:
     """The format that the request names, else that of its headers, else the one that recognises the body."""
     content_type = request.headers.get("content-type", "")
-    log = Log(body, request.kind, request.model, request.headers, request.path)
+    if content_type == _JSON and named is None and "ce-type" not in request.headers:
+        return find_format("json")
     if named is not None and named != "auto":
         try:
             return find_format(named)
         except ConfigError as error:
             raise Refused(400, f"?format=: {error}", body) from None
-    if named == "auto" or "ce-type" in request.headers:
-        return sniff_format(log) or find_format("json")
-    if content_type == _JSON:
-        return find_format("json")
     media_type = content_type.partition(";")[0].strip().lower()
-    if media_type in _UNTOLD:
-        return sniff_format(log) or find_format("json")
+    if named == "auto" or "ce-type" in request.headers or media_type in _UNTOLD:
+        return sniff_format(collector.log_of(body, request)) or find_format("json")
     found = format_of_media_type(media_type)
     if found is None:
         accepted = ", ".join(sorted({each for name in format_names() for each in find_format(name).media_types}))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from collectors.formats import Log, LogFormat, find_format, format_names
-from monitor.config import CollectorSettings, SourceSettings
+from monitor.config import NO_MAPPING, CollectorSettings, SourceSettings
 from monitor.db.database import Database
 from monitor.errors import ConfigError
 from monitor.plugins import SOURCES
@@ -49,6 +49,14 @@ class SourceContext:
     limits: CollectorSettings
     clock: Callable[[], datetime]
     db: Database | None = None
+
+    def format_of(self, head: bytes, path: str) -> str:
+        """The name of the settings' format; with `auto`, of the one that recognises the beginning of this log."""
+        if self.settings.format != "auto":
+            return self.settings.format
+        model = self.settings.model or None
+        mapping = self.limits.mappings.get(model or "") or NO_MAPPING
+        return recognise(Log(head, model=model, path=path, mapping=mapping)).name
 
 
 class Source(Protocol):

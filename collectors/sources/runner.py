@@ -18,12 +18,11 @@ from typing import Any, cast
 import msgspec
 
 from collectors.collector import Collector, Request, Taken
+from collectors.deliveries import Answer, Delivery, Receipt
 from collectors.formats import Decoded, Log, LogFormat, find_format
 from collectors.formats.reading import said
-from collectors.inbox import Answer, Delivery, Receipt
 from collectors.pausing import Pause, Pauses, words
 from collectors.sources.registry import Piece, Source, SourceContext, make_source, recognise
-from monitor.config import NO_MAPPING
 from monitor.errors import Unavailable
 from monitor.lake import Kind
 
@@ -167,7 +166,7 @@ class SourceRunner:
         """The stretches of a piece. A format that fails, which none should, refuses the piece: it blocks nothing."""
         log_format = self._format(piece, request)
         try:
-            for decoded in log_format.decode(self._log(piece, request)):
+            for decoded in log_format.decode(self._collector.log_of(piece.body, request, piece.at)):
                 yield decoded, log_format.name
         except Exception as error:
             log.exception("source %r: format %r failed on %s", self.name, log_format.name, piece.path or "a piece")
@@ -179,7 +178,7 @@ class SourceRunner:
         name = piece.log_format or self._context.settings.format
         if name != "auto":
             return find_format(name)
-        return recognise(self._log(piece, request))
+        return recognise(self._collector.log_of(piece.body, request, piece.at))
 
     def _request(self, piece: Piece, now: datetime, memory: dict[str, Any]) -> Request:
         settings = self._context.settings
@@ -192,18 +191,6 @@ class SourceRunner:
             headers=piece.headers,
             path=piece.path,
             memory=memory,
-        )
-
-    def _log(self, piece: Piece, request: Request) -> Log:
-        return Log(
-            body=piece.body,
-            kind=request.kind,
-            model=request.model,
-            headers=piece.headers,
-            path=piece.path,
-            at=piece.at or request.received_at,
-            mapping=self._collector.settings.mappings.get(request.model or "") or NO_MAPPING,
-            memory=request.memory,
         )
 
     def _count(self, taken: Taken, now: datetime) -> None:

@@ -8,14 +8,15 @@ from enum import StrEnum
 from pathlib import Path
 
 from collectors.collector import random_ids
+from collectors.deliveries import InboxRow
 from collectors.flusher import Flusher
 from collectors.formats import Log, LogFormat, find_format, sniff_format
-from collectors.inbox import Inbox, InboxRow
+from collectors.inbox import Inbox
 from collectors.payloads import label_records, pack, prediction_records
 from collectors.privacy import Privacy
 from collectors.registration import register
 from collectors.validation import Terms, validate
-from monitor.app.stores import clock
+from monitor.app.control import clock
 from monitor.config import NO_MAPPING
 from monitor.db.models import Baseline
 from monitor.engines import RowSource

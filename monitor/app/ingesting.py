@@ -154,7 +154,14 @@ class Ingest:
         by_lines = goes_by_lines(log_format, log.head)
         body = log.head[: log.head.rfind(b"\n") + 1] or log.head if by_lines else _whole(log)
         first = Log(
-            body, wish.kind, wish.model, path=log.path, at=log.at, mapping=wish.mapping, memory=deepcopy(self._memory)
+            body,
+            wish.kind,
+            wish.model,
+            path=log.path,
+            at=log.at,
+            mapping=wish.mapping,
+            mappings=self._settings.mappings,
+            memory=deepcopy(self._memory),
         )
         return Step(log, log_format, understand(log_format, first))
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -21,21 +21,21 @@ from collectors.flusher import Flusher
 from collectors.inbox import Inbox
 from collectors.inbox_file import connect, transaction
 from collectors.metrics import CollectorMetrics
+from collectors.pause_notice import PauseNotice
+from collectors.pausing import Pause
 from collectors.sources.registry import SourceContext, make_source
 from collectors.sources.runner import SourceRunner, decode_state
+from monitor.app.control import clock, open_database
 from monitor.app.logs import set_up_logging
 from monitor.app.signals import stop_on_signal
-from monitor.app.stores import clock, open_database
 from monitor.config import Settings
 from monitor.db.database import Database
-from monitor.db.pauses import PausedSource, replace_pauses
 from monitor.errors import ConfigError, Conflict, NotFound, Unavailable
 from monitor.lake import Lake
 
 log = logging.getLogger(__name__)
 
 _STAND_BY_SECONDS = 10.0
-_TELL_AGAIN = timedelta(minutes=1)
 _NO_LIMIT = 2**31
 
 
@@ -68,7 +68,7 @@ class Pull:
         limits = settings.collector.model_copy(update={"max_records": _NO_LIMIT})
         collector = Collector(self.inbox, limits, metrics)
         self.runners = [SourceRunner(_context(settings, name, self.db), collector) for name in names]
-        self._told: tuple[frozenset[str], datetime] = frozenset(), clock()
+        self._notice = PauseNotice(self.db, f"{self.inbox.collector_id}-pull", self._paused)
         self._flusher = Flusher(self.inbox, Lake(settings.lake_root), self.db, settings.collector)
 
     def run(self, stop: threading.Event) -> None:
@@ -79,7 +79,7 @@ class Pull:
         pace = _STAND_BY_SECONDS  # a flusher that starts at the same time has the first turn
         while not stop.wait(pace):
             pace = self.settings.collector.flush_seconds if self.flush() else _STAND_BY_SECONDS
-            self._tell_pauses(clock())
+            self._tell_pauses()
         for thread in threads:
             thread.join()
         self.flush()
@@ -103,21 +103,12 @@ class Pull:
         self.inbox.close()
         self.db.close()
 
-    def _tell_pauses(self, now: datetime) -> None:
-        """Let people see which sources are paused: whenever that changes, and now and again while any is."""
-        paused = [
-            PausedSource(runner.name, pause.since, pause.reason, pause.refused, pause.turned_away)
-            for runner in self.runners
-            if (pause := runner.pause)
-        ]
-        names = frozenset(each.source for each in paused)
-        told_names, told_at = self._told
-        if names == told_names and not (names and now - told_at > _TELL_AGAIN):
-            return
+    def _paused(self) -> list[Pause]:
+        return [pause for runner in self.runners if (pause := runner.pause)]
+
+    def _tell_pauses(self) -> None:
         try:
-            with self.db.session() as session:
-                replace_pauses(session, f"{self.inbox.collector_id}-pull", paused, now)
-            self._told = names, now
+            self._notice.say(clock())
         except Unavailable as error:
             log.warning("%s; which sources are paused is said later", error)
 

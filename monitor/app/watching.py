@@ -8,8 +8,9 @@ import threading
 from contextlib import closing
 from datetime import datetime
 
-from collectors.gate import Gate, PauseNotice
+from collectors.gate import Gate
 from collectors.inbox_reader import InboxReader
+from collectors.pause_notice import PauseNotice
 from collectors.pressure import Load, Pressure
 from monitor.app.control import clock
 from monitor.config import Settings
@@ -34,7 +35,7 @@ def measure(inbox: InboxReader, now: datetime) -> Load:
 def watch(settings: Settings, db: Database, pressure: Pressure, gate: Gate, stop: threading.Event) -> None:
     """Measure ten times a second, and tell of pauses, until `stop`. What fails is logged once and tried again."""
     with closing(InboxReader(settings.inbox_path)) as inbox:
-        notice = PauseNotice(db, inbox.collector_id, gate.pauses)
+        notice = PauseNotice(db, inbox.collector_id, gate.pauses.all)
         noticed, failed = clock(), ""
         while not stop.wait(_MEASURE_SECONDS):
             try:

@@ -26,10 +26,10 @@ from collectors.sources.openapi import openapi_paths
 from monitor.access import KeyRing
 from monitor.api import create_api
 from monitor.api.dependencies import Reader
+from monitor.app.control import clock, open_database
 from monitor.app.logs import set_up_logging
 from monitor.app.processes import Child, Supervisor
 from monitor.app.quarantine import Replayed, replay
-from monitor.app.stores import clock, open_database
 from monitor.app.watching import watch
 from monitor.config import Settings
 from monitor.db.quarantine import Selection

@@ -9,9 +9,10 @@ from datetime import datetime
 from random import Random
 
 from alerts import build_channels, build_responses, deliver, dispatch, respond
+from monitor.app.control import clock
 from monitor.app.logs import set_up_logging
 from monitor.app.signals import stop_on_signal
-from monitor.app.stores import clock, open_stores
+from monitor.app.stores import open_stores
 from monitor.config import Settings
 from monitor.db import catalog
 from monitor.jobs import (

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from monitor.app.control import clock, open_database
 from monitor.app.files import baseline_from_file
-from monitor.app.stores import clock, open_database, open_stores
+from monitor.app.stores import open_stores
 from monitor.cli.output import JsonFlag, err, out, print_json, print_rows
 from monitor.cli.settings import read_settings
 from monitor.db import baseline_store, catalog

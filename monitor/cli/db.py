@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from monitor.app.stores import using_database
+from monitor.app.control import using_database
 from monitor.cli.output import FINDING, JsonFlag, out, print_json
 from monitor.cli.settings import read_settings
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from monitor import queries
-from monitor.app.stores import clock, open_database
+from monitor.app.control import clock, open_database
 from monitor.cli.output import FINDING, LARGEST_ID, JsonFlag, out, print_json, print_rows
 from monitor.cli.settings import read_settings
 from monitor.db import incidents as store

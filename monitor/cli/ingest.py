@@ -17,10 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from collectors.inbox import Inbox
+from monitor.app.control import clock
 from monitor.app.files import Flushed, Outcome, flush_inbox
 from monitor.app.ingesting import Ingest, Step, Tally, Wish
 from monitor.app.mapping_file import load_mapping
-from monitor.app.stores import clock, open_stores
+from monitor.app.stores import open_stores
 from monitor.app.understanding import Understood
 from monitor.cli.output import FINDING, UNAVAILABLE, JsonFlag, err, fail, out, print_json
 from monitor.cli.settings import read_settings

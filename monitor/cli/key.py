@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.app.stores import clock, open_database
+from monitor.app.control import clock, open_database
 from monitor.cli.output import LARGEST_ID, JsonFlag, out, print_json, print_rows
 from monitor.cli.settings import read_settings
 from monitor.db import audit, keys

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from monitor import queries
-from monitor.app.stores import clock, open_database
+from monitor.app.control import clock, open_database
 from monitor.cli.output import FINDING, JsonFlag, out, print_json, print_rows
 from monitor.cli.settings import read_settings
 

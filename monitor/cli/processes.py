@@ -10,12 +10,12 @@ import typer
 from rich.panel import Panel
 
 from dashboards import launch
+from monitor.app.control import clock, open_database
 from monitor.app.first_run import FirstKeys, make_first_keys
 from monitor.app.flush import run_flusher
 from monitor.app.processes import Child, Supervisor, check_port
 from monitor.app.pull import check_sources
 from monitor.app.signals import stop_on_signal
-from monitor.app.stores import clock, open_database
 from monitor.app.web import run_collector
 from monitor.app.worker import check_alerting, run_worker
 from monitor.cli.output import err, out

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from monitor.app.control import clock
 from monitor.app.pull import Pull, holding_sources, run_pull, source_states
-from monitor.app.stores import clock
 from monitor.cli.output import UNAVAILABLE, JsonFlag, fail, out, print_json, print_rows
 from monitor.cli.settings import read_settings
 

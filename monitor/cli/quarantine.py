@@ -13,8 +13,9 @@ from rich.progress import Progress
 from collectors.inbox import Inbox
 from monitor import queries
 from monitor.app import quarantine as actions
+from monitor.app.control import clock, open_database
 from monitor.app.files import Outcome, flush_inbox
-from monitor.app.stores import clock, open_database, open_stores
+from monitor.app.stores import open_stores
 from monitor.cli.output import (
     FINDING,
     LARGEST_ID,

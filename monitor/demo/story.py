@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx
 
+from monitor.app.control import clock
 from monitor.app.files import baseline_from_file
 from monitor.app.first_run import FirstKeys, make_first_keys
 from monitor.app.processes import Supervisor
-from monitor.app.stores import clock, open_stores
+from monitor.app.stores import open_stores
 from monitor.config import Settings, load_settings
 from monitor.demo.endpoint import MODEL
 from monitor.demo.flights import Departures, between, departures, load_flights

@@ -12,8 +12,9 @@ import pytest
 from collectors.collector import Collector, Request
 from collectors.formats import find_format
 from collectors.inbox import Inbox
+from monitor.app.control import open_database
 from monitor.app.files import Outcome, flush_inbox
-from monitor.app.stores import open_database, open_stores
+from monitor.app.stores import open_stores
 from monitor.app.worker import build_jobs, compact_lake
 from monitor.config import load_settings
 from monitor.errors import ConfigError, KedgeError

@@ -15,8 +15,9 @@ from pyarrow import parquet
 
 from collectors.flusher import Flusher
 from collectors.inbox import Inbox
+from monitor.app.control import clock
 from monitor.app.files import baseline_from_file
-from monitor.app.stores import clock, open_stores
+from monitor.app.stores import open_stores
 from monitor.config import load_settings
 from monitor.lake import Kind
 

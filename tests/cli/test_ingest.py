@@ -97,6 +97,15 @@ def test_a_preview_finds_where_values_come_from_without_a_mapping(kedge: Kedge) 
     assert ["features.age", "39", "features.age"] in lines
 
 
+def test_a_preview_has_the_mapping_of_the_model_that_the_log_names(kedge: Kedge) -> None:
+    Path("kedge.toml").write_text('[collector.mappings.income]\ncolumns = ["age", "hours"]\n')
+    marks = {"Ce-Type": "io.seldon.serving.inference.request", "Ce-Requestid": "r-1", "Ce-Modelid": "income"}
+    tensor = {"name": "x", "shape": [1, 2], "datatype": "INT64", "data": [39, 40]}
+    Path("log").write_text(json.dumps({"inputs": [tensor], "parameters": {"headers": marks}}) + "\n")
+    record = kedge("ingest", "log", "--preview", "--json").json["record"]
+    assert (record["features.age"], record["features.hours"]) == (39, 40)
+
+
 def test_a_preview_of_nothing_readable_says_why(kedge: Kedge) -> None:
     Path("log").write_text('{"modle": "churn"}\n')
     assert "unknown key 'modle'; did you mean 'model'?" in kedge("ingest", "log", "--preview").out

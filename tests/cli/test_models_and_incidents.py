@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.app.stores import open_database
+from monitor.app.control import open_database
 from monitor.config import load_settings
 from monitor.db.models import Model
 from tests.dashboards.seeding import seed

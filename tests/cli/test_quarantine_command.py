@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.app.stores import clock, open_database
+from monitor.app.control import clock, open_database
 from monitor.config import load_settings
 from monitor.db.pauses import PausedSource, replace_pauses
 from monitor.db.quarantine import RefusedRecord, add_refusals

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.app.stores import open_database
+from monitor.app.control import open_database
 from monitor.config import load_settings
 from monitor.db import keys
 

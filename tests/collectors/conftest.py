@@ -13,8 +13,9 @@ import pytest
 from deltalake import DeltaTable
 
 from collectors.collector import Collector, Request
+from collectors.deliveries import Answer, Receipt
 from collectors.flusher import Flusher
-from collectors.inbox import Answer, Inbox, Receipt
+from collectors.inbox import Inbox
 from monitor.config import CollectorSettings
 from monitor.db.database import Database
 from monitor.lake import Kind, Lake

@@ -55,6 +55,15 @@ def test_attributes_inside_the_body_name_model_and_request() -> None:
     assert half.key == other.key
 
 
+def test_a_call_that_names_no_model_has_the_mapping_of_its_log() -> None:
+    wide = {"name": "x", "shape": [1, 2], "datatype": "INT64", "data": [39, 40]}
+    body = json.dumps({"id": "a", "inputs": [wide]}).encode()
+    mappings = {name: MappingSettings(columns=[f"{name}_0", f"{name}_1"]) for name in ("", "income")}
+    log = Log(body, model="income", at=NOON, mapping=mappings["income"], mappings=mappings)
+    (half,) = [half for part in MlServer().decode(log) for half in part.halves]
+    assert half.rows[0].features == {"income_0": 39, "income_1": 40}
+
+
 def test_a_message_without_any_id_is_refused() -> None:
     assert "the request has no id; accepted: the message's key" in read({"inputs": [INPUT]}, mlserver_model="m")[2][0]
 

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from collectors.collector import Request, Taken
-from collectors.gate import Gate, GateMetrics, PauseNotice
+from collectors.gate import Gate, GateMetrics
+from collectors.pause_notice import PauseNotice
 from collectors.pressure import Load, Pressure
 from monitor.config import CollectorSettings
 from monitor.db.database import Database
@@ -89,7 +90,7 @@ def test_pressure_uses_up_no_probe_of_a_paused_source(rig: Rig, registry: Collec
 
 
 def test_the_control_database_is_told_of_news_and_now_and_again(db: Database, gate: Gate, rig: Rig) -> None:
-    notice = PauseNotice(db, "c" * 60, gate.pauses)
+    notice = PauseNotice(db, "c" * 60, gate.pauses.all)
     later = [rig.now + timedelta(seconds=second) for second in range(0, 400, 10)]
     assert not notice.say(later[0])
     refuse(gate, rig, 0)

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from collectors import glance as glancing
 from collectors.collector import Request, random_ids
 from collectors.deliveries import Batch, Encoding, InboxRow
 from collectors.formats import Log, find_format
 from collectors.glance import glance
 from collectors.payloads import pack, unpack_predictions
+from collectors.privacy import Privacy
 from collectors.terms import Terms
 from collectors.validation import validate
 from monitor.config import CollectorSettings
@@ -41,6 +43,22 @@ def test_the_usual_bodies_are_taken_as_they_came() -> None:
     assert seen(many) == Batch("predictions", "income", 2, json.dumps(many).encode(), Encoding.JSON)
     lines = b"\n".join(json.dumps(each).encode() for each in many)
     assert seen(lines) == Batch("predictions", "income", 2, lines, Encoding.LINES)
+
+
+def test_a_model_with_privacy_rules_needs_the_careful_path() -> None:
+    some, every = (Privacy.of(CollectorSettings(privacy={name: {"drop": ["ssn"]}})) for name in ("patients", "*"))
+    assert seen(prediction(), privacy=some) == seen(prediction())
+    assert seen(prediction(model=None), model="income", privacy=some) == seen(prediction(model=None), model="income")
+    assert seen(prediction(model="patients"), privacy=some) is None
+    assert seen(prediction(model=None), model="patients", privacy=some) is None
+    assert seen(prediction(), privacy=every) is None
+
+
+def test_a_body_that_is_private_whatever_it_holds_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glancing, "_lines", lambda body: pytest.fail("it was read"))
+    some, every = (Privacy.of(CollectorSettings(privacy={name: {"drop": ["ssn"]}})) for name in ("patients", "*"))
+    assert seen(prediction(), model="patients", privacy=some) is None
+    assert seen(prediction(), privacy=every) is None
 
 
 ODD: dict[str, Any] = {

@@ -23,11 +23,12 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from collectors.inbox import RefusedRow
+from collectors.deliveries import RefusedRow
 from collectors.metrics import CollectorMetrics
 from collectors.sources.http import Door
 from collectors.sources.openapi import openapi_paths
 from monitor.access import KeyRing
+from monitor.config import MappingSettings
 from monitor.db import keys
 from monitor.db.keys import Role
 from monitor.lake import Kind
@@ -98,6 +99,17 @@ def test_the_address_names_model_and_version_for_records_that_do_not(rig: Rig, h
     http.post("/v1/predictions?model=from-address&version=7", json={"prediction_id": "a"})
     rig.flush()
     assert rig.stored("from-address")[0]["version"] == "7"
+
+
+def test_a_log_of_one_s_own_is_recognised_by_the_mapping_of_its_model(rig: Rig, http: Client) -> None:
+    rig.settings.mappings = {"bike": MappingSettings(fields={"prediction_id": "id", "prediction": "answer"})}
+    for query, headers in (("&format=auto", {}), ("", {"content-type": "application/octet-stream"})):
+        answer = http.post(
+            f"/v1/predictions?model=bike{query}", content=b'{"id": "%d", "answer": 12}' % len(query), headers=headers
+        )
+        assert answer.status_code == 202, answer.text
+    rig.flush()
+    assert {(row["prediction_id"], row["prediction"]) for row in rig.stored("bike")} == {("0", "12"), ("12", "12")}
 
 
 def test_labels_are_taken(rig: Rig, http: Client) -> None:

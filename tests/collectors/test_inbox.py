@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from collectors.inbox import Answer, Batch, Delivery, Inbox, micros
+from collectors.deliveries import Answer, Batch, Delivery
+from collectors.inbox import Inbox
+from collectors.inbox_file import micros
 from collectors.inbox_reader import InboxReader
 from collectors.segments import SMALLEST
 from monitor.errors import Unavailable

@@ -95,16 +95,6 @@ def test_a_clock_that_was_set_back_does_not_pause_for_years() -> None:
     assert pauses.allows("a", at(30))
 
 
-def test_the_version_tells_that_there_is_news() -> None:
-    pauses = Pauses(LIMITS)
-    pauses.note("b", 0, 1, "bad", at(0))
-    assert pauses.version == 0
-    paused(pauses)
-    assert pauses.version == 1
-    pauses.note("a", 1, 0, "", at(50))
-    assert pauses.version == 2
-
-
 def test_memory_is_bounded_and_pauses_are_forgotten_last() -> None:
     pauses = Pauses(LIMITS, most_sources=10)
     paused(pauses, "the paused one")

@@ -17,9 +17,10 @@ import uvicorn
 from typer.testing import CliRunner
 
 from collectors.flusher import Flusher
+from monitor.app.control import clock
 from monitor.app.files import flush_inbox
 from monitor.app.processes import free_port
-from monitor.app.stores import clock, open_stores
+from monitor.app.stores import open_stores
 from monitor.app.web import Web
 from monitor.cli.main import app
 from monitor.config import load_settings

@@ -27,9 +27,10 @@ import pytest
 from deltalake import DeltaTable
 from sqlalchemy import select
 
-from monitor.app.stores import Stores, open_stores
+from monitor.app.stores import open_stores
 from monitor.config import load_settings
 from monitor.db.models import QuarantineRow
+from monitor.jobs import Stores
 from monitor.lake import Kind
 from monitor.queries import model_summary
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from collectors.joiner import Joiner
 from collectors.sources.files import FilesSource
 from collectors.sources.files_seen import Book
 from monitor.errors import ConfigError
+from monitor.lake import Kind
 from tests.sources.conftest import Clock, MakeReading, line, lines
 
 
@@ -44,6 +48,39 @@ def test_lines_are_taken_as_they_come(reading: MakeReading, log: Path) -> None:
     assert source.read() == ["a", "b", "c"]
     assert source.read() == ["a", "b", "c"]
     assert {record.source for record in source.records()} == {"test"}
+
+
+def test_events_that_name_their_model_have_that_models_mapping(reading: MakeReading, log: Path, clock: Clock) -> None:
+    mappings = {"income": {"columns": ["age", "hours"]}, "": {"columns": ["no", "body"]}}
+    source = reading("files", path=str(log), model="", format="auto", limits={"mappings": mappings})
+    log.write_bytes(
+        event("request", {"inputs": [tensor("x", 39, 40)]}) + event("response", {"outputs": [tensor("p", 1)]})
+    )
+    age(log, clock, 60)
+    source.read()
+    Joiner(source.inbox.writing, source.context.limits).run(clock.now)
+    (record,) = source.records()
+    assert (record.features, record.prediction) == ({"age": 39, "hours": 40}, 1)
+    assert source.inbox.waiting() == [("income", Kind.PREDICTIONS)]
+
+
+def test_the_model_s_mapping_tells_the_format_of_a_log_of_one_s_own(reading: MakeReading, log: Path) -> None:
+    mappings = {"bike": {"fields": {"prediction_id": "id", "prediction": "answer"}, "features_at": "inputs"}}
+    source = reading("files", path=str(log), model="bike", format="auto", limits={"mappings": mappings})
+    log.write_bytes(b'{"id": "a", "inputs": {"temp": 0.2}, "answer": 12}\n')
+    assert source.read() == ["a"]
+    (record,) = source.records()
+    assert (record.features, record.prediction) == ({"temp": 0.2}, 12)
+
+
+def event(side: str, body: dict[str, Any]) -> bytes:
+    """A V2 body that MLServer's middleware has marked as one of the model `income`."""
+    marks = {"Ce-Type": f"io.seldon.serving.inference.{side}", "Ce-Requestid": "r-1", "Ce-Modelid": "income"}
+    return json.dumps({**body, "parameters": {"headers": marks}}).encode() + b"\n"
+
+
+def tensor(name: str, *values: int) -> dict[str, Any]:
+    return {"name": name, "shape": [1, len(values)], "datatype": "INT64", "data": values}
 
 
 def test_a_line_without_its_end_waits_for_it(reading: MakeReading, log: Path) -> None:

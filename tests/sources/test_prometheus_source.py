@@ -84,7 +84,7 @@ def test_kserves_histogram_is_all_it_has() -> None:
          'seldon_model_infer_api_seconds_sum{model="m"} 0.5\nseldon_model_infer_api_seconds_count{model="m"} 9\n',
          {("m", ""): (11, 2, 0, 9, 500.0)}),
     ],
-    ids=["triton", "tf_serving", "torchserve", "ray_serve", "seldon"],
+    ids=["triton", "tf-serving", "torchserve", "ray-serve", "seldon"],
 )  # fmt: skip
 def test_units_and_outcomes_of_each_server(text: str, expected: dict[tuple[str, str], tuple[int, ...]]) -> None:
     assert counted(text) == expected

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from monitor.app.control import clock
 from monitor.app.pull import Pull, holding_sources
-from monitor.app.stores import clock
 from monitor.config import load_settings
 from monitor.db.pauses import read_pauses
 from monitor.lake import Kind, Lake
@@ -109,7 +109,7 @@ def test_a_paused_source_is_told_of(settings: Path, kedge: Kedge) -> None:
     pull = Pull(load_settings())
     pull.read_once()
     for _ in range(2):
-        pull._tell_pauses(clock())
+        pull._tell_pauses()
     with pull.db.reading() as session:
         (paused,) = read_pauses(session, clock())
     pull.close()
