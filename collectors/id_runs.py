@@ -2,15 +2,16 @@
 
 A B-tree that takes ids in random order rewrites a page per id once it outgrows memory. Here a pass of the flusher
 appends one sorted file, and files of like size are merged now and then (a log-structured merge tree, O'Neil et al.
-1996), so that the cost per id hardly grows. Each file begins with a Bloom filter (Bloom 1970); probes are numbered by
-double hashing (Kirsch and Mitzenmacher 2006).
+1996), so that the cost per id hardly grows. Each file begins with a Bloom filter (Bloom 1970) whose bits for one id lie
+in one word (register blocks, Lang et al. 2019). The upper bits of an id choose its word, so the words lie in the order
+of the ids: sorted questions walk through the filter, and a merge writes it slice by slice, in little memory.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +22,19 @@ Unsigned = NDArray[np.uint64]
 Whole = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-BITS_PER_ID = 12
+WORDS_PER_8_IDS = 3
 PROBES = 5
-"""With 12 bits per id, five probes let 1 in 250 strangers through."""
+"""With 24 bits of filter per id, five of them set, 1 in 300 strangers is let through."""
+
+_SLICE = 2**18
+_HEAD = 16
+_HALF = np.uint64(32)
 
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """Ids as two halves of 128 bits, and per id the inbox row that owns it and its event time (microseconds)."""
+    """Ids as two halves of 128 bits, sorted by the upper one, and per id the inbox row that owns it and its event time
+    (microseconds)."""
 
     high: Unsigned
     low: Unsigned
@@ -38,8 +44,18 @@ class Ids:
     def __len__(self) -> int:
         return len(self.high)
 
-    def take(self, order: NDArray[np.intp] | Mask) -> Ids:
-        return Ids(self.high[order], self.low[order], self.owner[order], self.at[order])
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Ids to look up, sorted by their upper half, and the bits that each sets in a word of a filter."""
+
+    high: Unsigned
+    low: Unsigned
+    marks: Unsigned
+
+    @classmethod
+    def of(cls, high: Unsigned, low: Unsigned) -> Asked:
+        return cls(high, low, _marks(low))
 
 
 class Run:
@@ -49,43 +65,40 @@ class Run:
         self.path = path
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self.count, self._bits = (int(n) for n in np.frombuffer(self._map, np.int64, 2))
-        start = 16 + self._bits // 8
-        self._filter = np.frombuffer(self._map, np.uint8, self._bits // 8, 16)
-        self._high = np.frombuffer(self._map, np.uint64, self.count, start)
-        self._low = np.frombuffer(self._map, np.uint64, self.count, start + 8 * self.count)
-        self._owner = np.frombuffer(self._map, np.int64, self.count, start + 16 * self.count)
-        self._at = np.frombuffer(self._map, np.int64, self.count, start + 24 * self.count)
+        self.count, self._words = (int(n) for n in np.frombuffer(self._map, np.int64, 2))
+        self._filter = np.frombuffer(self._map, np.uint64, self._words, _HEAD)
+        high, low, owner, at = _places(self.count, self._words)
+        self._high, self._low = (np.frombuffer(self._map, np.uint64, self.count, place) for place in (high, low))
+        self._owner, self._at = (np.frombuffer(self._map, np.int64, self.count, place) for place in (owner, at))
 
-    def find(self, high: Unsigned, low: Unsigned) -> tuple[NDArray[np.intp], Whole, Whole]:
+    def find(self, asked: Asked) -> tuple[NDArray[np.intp], Whole, Whole]:
         """Which of these ids are in the run (their places in the question), with owner and event time."""
-        asked = self._pass_filter(high, low)
-        index = np.searchsorted(self._high, high[asked])
-        found = np.full(len(asked), -1, np.int64)
-        open_ = np.arange(len(asked))
+        words = self._filter[_word(asked.high, self._words)]
+        perhaps = np.flatnonzero((words & asked.marks) == asked.marks)
+        index = np.searchsorted(self._high, asked.high[perhaps])
+        found = np.full(len(perhaps), -1, np.int64)
+        open_ = np.arange(len(perhaps))
         while len(open_):  # more than once only where two ids agree in their upper half
             open_ = open_[index[open_] < self.count]
-            open_ = open_[self._high[index[open_]] == high[asked[open_]]]
-            same = self._low[index[open_]] == low[asked[open_]]
+            open_ = open_[self._high[index[open_]] == asked.high[perhaps[open_]]]
+            same = self._low[index[open_]] == asked.low[perhaps[open_]]
             found[open_[same]] = index[open_[same]]
             open_ = open_[~same]
             index[open_] += 1
         hits = found >= 0
         places = found[hits]
-        answer = asked[hits], self._owner[places], self._at[places]
+        answer = perhaps[hits], self._owner[places], self._at[places]
         self._forget_pages()
         return answer
 
-    def columns(self) -> Ids:
-        return Ids(self._high, self._low, self._owner, self._at)
-
-    def _pass_filter(self, high: Unsigned, low: Unsigned) -> NDArray[np.intp]:
-        asked = np.arange(len(high))
-        for probe in range(PROBES):
-            bit = _probe(high[asked], low[asked], probe, self._bits)
-            is_set = (self._filter[bit >> np.uint64(3)] >> (bit & np.uint64(7)).astype(np.uint8)) & 1
-            asked = asked[is_set.astype(np.bool_)]
-        return asked
+    def slices(self, borders: Unsigned) -> Iterator[Ids]:
+        """The ids below the first border, then those from each border to the next."""
+        ends = [*np.searchsorted(self._high, borders), self.count]
+        start = 0
+        for end in ends:
+            yield Ids(self._high[start:end], self._low[start:end], self._owner[start:end], self._at[start:end])
+            start = end
+        self._forget_pages()
 
     def _forget_pages(self) -> None:
         """Let go of the pages: they stay in the kernel's cache, but no longer count as ours."""
@@ -94,40 +107,72 @@ class Run:
 
 
 def write_run(path: Path, ids: Ids) -> Run:
-    """Write a run, durably; the ids are sorted here. None may occur twice."""
-    return _write(path, [ids])
+    """Write a run, durably. None of the ids may occur twice."""
+    return _write(path, len(ids), [ids])
 
 
-def merge_runs(path: Path, runs: Iterable[Run]) -> Run:
+def merge_runs(path: Path, runs: Sequence[Run]) -> Run:
     """Write one run that holds what these hold."""
-    return _write(path, [run.columns() for run in runs])
+    count = sum(run.count for run in runs)
+    words, slices = _words(count), -(-count // _SLICE)
+    first_words = [words * number // slices for number in range(1, slices)]
+    borders = np.array([-(-(word << 32) // words) << 32 for word in first_words], np.uint64)  # no word in two slices
+    return _write(path, count, map(_merged, zip(*(run.slices(borders) for run in runs), strict=True)))
 
 
-def _write(path: Path, parts: list[Ids]) -> Run:
-    high = np.concatenate([part.high for part in parts])
-    low = np.concatenate([part.low for part in parts])
-    order = np.argsort(high, kind="stable")
-    bits = -(-len(high) * BITS_PER_ID // 64) * 64
+def _merged(parts: Sequence[Ids]) -> Ids:
+    order = np.argsort(np.concatenate([part.high for part in parts]), kind="stable")
+    return Ids(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in Ids.__slots__))
+
+
+def _write(path: Path, count: int, parts: Iterable[Ids]) -> Run:
+    """Write sorted ids that come in slices, each with filter words of its own."""
+    words, done = _words(count), 0
+    places = _places(count, words)
     with path.open("wb") as file:
-        file.write(np.array([len(high), bits], np.int64).tobytes())
-        file.write(_filter(high, low, bits).tobytes())
-        file.write(high[order].tobytes())
-        file.write(low[order].tobytes())
-        del high, low
-        for name in ("owner", "at"):  # one column at a time: a merge needs little memory
-            file.write(np.concatenate([getattr(part, name) for part in parts])[order].tobytes())
+        file.truncate(places[-1] + 8 * count)
+        file.write(np.array([count, words], np.int64).tobytes())
+        for part in parts:
+            if not len(part):
+                continue
+            first, bits = _filter(part, words)
+            file.seek(_HEAD + 8 * first)
+            file.write(bits.tobytes())
+            for name, place in zip(Ids.__slots__, places, strict=True):
+                file.seek(place + 8 * done)
+                file.write(getattr(part, name).tobytes())
+            done += len(part)
         file.flush()
         os.fsync(file.fileno())
     return Run(path)
 
 
-def _filter(high: Unsigned, low: Unsigned, bits: int) -> NDArray[np.uint8]:
-    is_set = np.zeros(bits, np.bool_)
+def _words(count: int) -> int:
+    return -(-count * WORDS_PER_8_IDS // 8)
+
+
+def _places(count: int, words: int) -> list[int]:
+    """Where in the file the columns begin."""
+    return [_HEAD + 8 * words + 8 * count * number for number in range(4)]
+
+
+def _filter(ids: Ids, words: int) -> tuple[int, Unsigned]:
+    """The words from that of the first id to that of the last, and the number of the first."""
+    word = _word(ids.high, words)
+    starts = np.flatnonzero(np.diff(word, prepend=-1))
+    filled = np.zeros(word[-1] - word[0] + 1, np.uint64)
+    filled[word[starts] - word[0]] = np.bitwise_or.reduceat(_marks(ids.low), starts)
+    return int(word[0]), filled
+
+
+def _word(high: Unsigned, words: int) -> Whole:
+    """Which word of a filter each id has: its upper 32 bits, scaled."""
+    return ((high >> _HALF) * np.uint64(words) >> _HALF).astype(np.int64)
+
+
+def _marks(low: Unsigned) -> Unsigned:
+    """The bits that each id sets in its word."""
+    marks = np.zeros(len(low), np.uint64)
     for probe in range(PROBES):
-        is_set[_probe(high, low, probe, bits)] = True
-    return np.packbits(is_set, bitorder="little")
-
-
-def _probe(high: Unsigned, low: Unsigned, number: int, bits: int) -> Unsigned:
-    with np.errstate(over="ignore"):
-        return (low + np.uint64(number) * (high | np.uint64(1))) % np.uint64(bits)
+        marks |= np.uint64(1) << (low >> np.uint64(6 * probe) & np.uint64(63))
+    return marks

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_128_digest
 
-from collectors.id_runs import Ids, Mask, Run, Unsigned, Whole, merge_runs, write_run
+from collectors.id_runs import Asked, Ids, Mask, Run, Unsigned, Whole, merge_runs, write_run
 from collectors.inbox_file import connect, micros, transaction
 from monitor.errors import Conflict, Unavailable
 
@@ -28,7 +28,7 @@ MEMORY = timedelta(days=90)
 """How long an id is remembered at least; after that a repeat of it counts again, and its label touches no window."""
 
 _TOGETHER = 8
-_LARGEST_RUN = 4_000_000
+_LARGEST_RUN = 8_000_000
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS secret (value BLOB NOT NULL)",
     """CREATE TABLE IF NOT EXISTS runs (
@@ -81,7 +81,7 @@ class PredictionIds:
         earlier call. Within one row the first record does. `event_times` are microseconds since 1970."""
         high, low = digests(model, prediction_ids, self._secret)
         first = _first(high, low)
-        owners = self._find(high[first], low[first])[0]
+        owners = self._find(Asked.of(high[first], low[first]))[0]
         new = first[owners < 0]
         if len(new):
             self._add(Ids(high[new], low[new], rows[new], event_times[new]), now)
@@ -91,14 +91,16 @@ class PredictionIds:
 
     def moments(self, model: str, prediction_ids: Sequence[str]) -> Whole:
         """Event times, in microseconds, of those of the predictions that are known."""
-        owners, at = self._find(*digests(model, prediction_ids, self._secret))
+        high, low = digests(model, prediction_ids, self._secret)
+        order = np.argsort(high)
+        owners, at = self._find(Asked.of(high[order], low[order]))
         return at[owners >= 0]
 
-    def _find(self, high: Unsigned, low: Unsigned) -> tuple[Whole, Whole]:
+    def _find(self, asked: Asked) -> tuple[Whole, Whole]:
         """Owner (-1 where unknown) and event time of each id."""
-        owners, at = np.full(len(high), -1, np.int64), np.zeros(len(high), np.int64)
+        owners, at = np.full(len(asked.high), -1, np.int64), np.zeros(len(asked.high), np.int64)
         for number, run in self._runs.items():
-            places, found, times = run.find(high, low)
+            places, found, times = run.find(asked)
             owners[places], at[places] = (0 if number in self._foreign else found), times
         return owners, at
 
@@ -164,15 +166,15 @@ class PredictionIds:
 
 
 def _first(high: Unsigned, low: Unsigned) -> NDArray[np.intp]:
-    """The places at which an id occurs for the first time."""
+    """The places at which an id occurs for the first time, in the order of the ids."""
     order = np.argsort(high, kind="stable")
     alike = high[order[1:]] == high[order[:-1]]
     if (alike & (low[order[1:]] != low[order[:-1]])).any():  # two ids agree in their upper half: look at both
         order = np.lexsort((low, high))
         alike = (high[order[1:]] == high[order[:-1]]) & (low[order[1:]] == low[order[:-1]])
     is_first = np.ones(len(high), np.bool_)
-    is_first[order[1:]] = ~alike
-    return np.flatnonzero(is_first)
+    is_first[1:] = ~alike
+    return order[is_first]
 
 
 def digests(model: str, prediction_ids: Sequence[str], secret: bytes) -> tuple[Unsigned, Unsigned]:

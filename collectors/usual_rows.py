@@ -7,9 +7,8 @@ else, such as a feature that is new or of another kind, is left to the general w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -19,10 +18,9 @@ import pyarrow.compute as pc
 
 from collectors.deliveries import Encoding, InboxRow
 from collectors.inbox_file import micros
-from collectors.payloads import made_id
+from collectors.payloads import complete
 from collectors.wire import WirePrediction
 from monitor.lake import ARROW_TYPES, TIME, complete_table
-from monitor.records import DEFAULT_VERSION
 from monitor.schemas import Feature, FeatureKind
 
 _TYPES: Mapping[FeatureKind, Any] = {
@@ -50,7 +48,7 @@ class UsualRows:
         self._many: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[record])
         self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(record)
         self._columns = [
-            (each.column, attrgetter(f"f{place}"), ARROW_TYPES[each.kind])
+            (each.column, _column_of(f"f{place}"), ARROW_TYPES[each.kind])
             for place, each in enumerate(features.values())
         ]
 
@@ -65,11 +63,11 @@ class UsualRows:
             sent = pc.cast(pa.array([record.event_time for record in records], pa.string()), TIME)
             event_times = pc.coalesce(sent, pa.array(received).cast(TIME)).cast(pa.int64()).to_numpy()
             feature_rows = [record.features for record in records]
-            columns = {name: pa.array(list(map(get, feature_rows)), kind) for name, get, kind in self._columns}
+            columns = {name: pa.array(values(feature_rows), kind) for name, values, kind in self._columns}
         except (msgspec.MsgspecError, pa.ArrowException, UnicodeDecodeError, RecursionError):
             return None
         for row, some in zip(rows, decoded, strict=True):
-            _complete(row, some, collector_id)
+            complete(row, some, collector_id)
         sources = list(chain.from_iterable([row.source] * len(some) for row, some in zip(rows, decoded, strict=True)))
         table = complete_table(records, event_times, received, sources, columns, [None] * len(records))
         return table, np.repeat([row.id for row in rows], list(map(len, decoded)))
@@ -82,6 +80,13 @@ class UsualRows:
         return self._one.decode_lines(row.payload)
 
 
+def _column_of(field: str) -> Callable[[Sequence[Any]], list[Any]]:
+    """What reads one field of all rows. An attribute that is named in the code is read in half the time that one takes
+    which is named by a value, and fields are read a million times a second."""
+    column: Callable[[Sequence[Any]], list[Any]] = eval(f"lambda rows: [row.{field} for row in rows]", {})
+    return column
+
+
 def _field(each: msgspec.structs.FieldInfo, features: type[msgspec.Struct]) -> tuple[str, Any, Any]:
     if each.name == "features":
         return each.name, features, msgspec.field(default_factory=features)
@@ -90,13 +95,3 @@ def _field(each: msgspec.structs.FieldInfo, features: type[msgspec.Struct]) -> t
     if each.default is not msgspec.NODEFAULT:
         return each.name, each.type, each.default
     return each.name, each.type, msgspec.field(default_factory=each.default_factory)
-
-
-def _complete(row: InboxRow, records: Sequence[Any], collector_id: str) -> None:
-    """What every record needs and may go unsaid."""
-    if None in {record.prediction_id for record in records}:
-        for place, record in enumerate(records):
-            record.prediction_id = record.prediction_id or made_id(collector_id, row, place)
-    if None in {record.version for record in records}:
-        for record in records:
-            record.version = record.version or DEFAULT_VERSION

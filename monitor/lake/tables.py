@@ -150,7 +150,7 @@ def complete_table(
         "event_date": (event_times // _DAY).astype(np.int32),
         "event_time": event_times,
         "received_time": received,
-        "version": [r.version for r in records],
+        "version": _repeated([r.version for r in records]),
         "prediction": list(map(_Memory(class_name).__getitem__, outcomes)),
         "prediction_value": _numbers(outcomes),
         "score": [r.score for r in records],
@@ -161,7 +161,7 @@ def complete_table(
         "tags": [r.tags or None for r in records],
         "entity_id": [r.entity_id for r in records],
         "sampling_fraction": [r.sampling_fraction for r in records],
-        "source": sources,
+        "source": _repeated(sources),
         "type_errors": type_errors,
     }
     arrays = [_array(fixed[field.name], field.type) for field in PREDICTION_FIELDS]
@@ -226,7 +226,14 @@ def _numbers(outcomes: Sequence[Scalar]) -> list[float | None]:
     return list(map(_Memory(as_number).__getitem__, outcomes))
 
 
+def _repeated(texts: Sequence[str]) -> pa.Array | Sequence[str]:
+    """The usual column of texts that are all the same, made at once."""
+    return pa.repeat(texts[0], len(texts)) if len(set(texts)) == 1 else texts
+
+
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values
     if isinstance(values, np.ndarray):
         return pa.array(values).cast(kind)
     if pa.types.is_nested(kind) and not any(values):
