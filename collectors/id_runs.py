@@ -98,7 +98,7 @@ class Run:
         for end in ends:
             yield Ids(self._high[start:end], self._low[start:end], self._owner[start:end], self._at[start:end])
             start = end
-        self._forget_pages()
+            self._forget_pages()
 
     def _forget_pages(self) -> None:
         """Let go of the pages: they stay in the kernel's cache, but no longer count as ours."""

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import (
-    ColumnProperties,
-    CommitProperties,
-    DeltaTable,
-    Transaction,
-    WriterProperties,
-    write_deltalake,
-)
+from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import TableNotFoundError
 
-# An id occurs once: a dictionary of all of them is only built to be thrown away. Pages are too small to be left out.
-_WRITING = WriterProperties(
-    default_column_properties=ColumnProperties(statistics_enabled="CHUNK"),
-    column_properties={"prediction_id": ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK")},
-)
+from monitor.lake.appending import add_missing_columns, make_durable, write_files
+
+# Every commit reads the log back to the last checkpoint, and there may be one a second. A day of the log is enough.
+_CONFIGURATION = {"delta.checkpointInterval": "25", "delta.logRetentionDuration": "interval 1 days"}
 _STATISTICS_GRAIN = timedelta(milliseconds=1)
 
 
@@ -63,22 +52,34 @@ class Lake:
 
         The caller asks `written_through` first: Delta does not refuse a repeated transaction by itself.
         """
-        uri = self.uri(model, kind)
-        if "://" not in uri:
-            Path(uri).parent.mkdir(parents=True, exist_ok=True)
-        write_deltalake(
-            self._written.get(uri) or uri,
-            rows,
-            mode="append",
-            schema_mode="merge",
-            partition_by=[kind.partition_column],
-            storage_options=None if uri in self._written else self.storage_options,
-            writer_properties=_WRITING,
+        table = self._appended(model, kind, rows.schema)
+        files = write_files(table, rows, kind.partition_column)
+        table.create_write_transaction(
+            files,
+            "append",
+            table.schema(),
+            [kind.partition_column],
             commit_properties=CommitProperties(app_transactions=[Transaction(collector, through)]),
         )
-        if "://" not in uri:
-            written = self._written.get(uri) or DeltaTable(uri)
-            _make_durable(Path(uri), written.version())
+        table.update_incremental()
+        make_durable(table)
+
+    def _appended(self, model: str, kind: Kind, schema: pa.Schema) -> DeltaTable:
+        """The table to append to, with every column of the schema."""
+        uri = self.uri(model, kind)
+        if uri not in self._written:
+            if "://" not in uri:
+                Path(uri).mkdir(parents=True, exist_ok=True)
+            self._written[uri] = DeltaTable.create(
+                uri,
+                schema,
+                mode="ignore",  # another collector may have been quicker
+                configuration=_CONFIGURATION,
+                partition_by=[kind.partition_column],
+                storage_options=self.storage_options,
+            )
+        add_missing_columns(self._written[uri], schema)
+        return self._written[uri]
 
     def written_through(self, model: str, kind: Kind, collector: str) -> int:
         """The last inbox row of this collector that is in the table; 0 when there is none."""
@@ -137,19 +138,6 @@ class Lake:
             return DeltaTable(self.uri(model, kind), storage_options=self.storage_options)
         except TableNotFoundError:
             return None
-
-
-def _make_durable(table: Path, version: int) -> None:
-    """Have the disk write the files of one commit, and their names: the inbox forgets the rows once they are here."""
-    log = table / "_delta_log" / f"{version:020}.json"
-    added = [unquote(line["add"]["path"]) for line in map(json.loads, log.read_text().splitlines()) if "add" in line]
-    files = [log, *(table / path for path in added)]
-    for path in [*files, *{file.parent for file in files}, table]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def folder_name(model: str) -> str:
