@@ -152,17 +152,17 @@ class Receiver:
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         most = self.collector.settings.max_body_bytes
+        first: Any = await receive()
+        if "content-encoding" not in headers and first["type"] == "http.request" and not first.get("more_body"):
+            body: bytes = first.get("body", b"")  # the usual request comes in one piece
+            if len(body) <= most:
+                return body
         encoding = headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ENCODINGS:
             accepted = ", ".join(ENCODINGS)
             raise Refused(415, f"Content-Encoding {encoding[:100]!r} is not known; accepted: {accepted}")
         too_large = f"the body is larger than max_body_bytes = {most}; send fewer records at a time"
         length = headers.get("content-length", "")
-        first: Any = await receive()
-        if encoding == "identity" and first["type"] == "http.request" and not first.get("more_body"):
-            body: bytes = first.get("body", b"")  # the usual request comes in one piece
-            if len(body) <= most:
-                return body
         stream = _stream(first, receive)
         if length.isascii() and length.isdigit() and int(length) > most:
             await drain(stream, most)
