@@ -26,6 +26,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from collectors.wire import WirePrediction
+from monitor.app.tuning import tune_for_requests
 
 _MANY = msgspec.json.Decoder(list[WirePrediction])
 _ONE = msgspec.json.Decoder(WirePrediction)
@@ -59,7 +60,6 @@ def durable(folder: Path) -> ASGIApp:
     from monitor.app.web import Web
     from monitor.config import load_settings
 
-    sys.setswitchinterval(0.0005)
     return Web(load_settings(data_dir=folder)).app
 
 
@@ -100,6 +100,7 @@ def serve(mode: str, folder: Path) -> None:
     app = MODES[mode](folder)
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+    tune_for_requests()  # as `kedge collect` does; the others shall have it as well
     print(listener.getsockname()[1], flush=True)
 
     def wait_for_the_end() -> None:

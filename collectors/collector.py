@@ -122,14 +122,17 @@ class Collector:
         """Count the outcome of a request that is durable now."""
         if self.metrics is None:
             return
-        kind, counts = taken.delivery.kind, {"accepted": taken.accepted, "refused": taken.refused}
+        accepted, refused, repeated = taken.accepted, taken.refused, 0
         if receipt.conflict:
-            counts = {"refused": taken.accepted + taken.refused}
+            accepted, refused = 0, accepted + refused
         elif receipt.repeated:
-            counts = {"repeated": taken.accepted + taken.refused}
-        for outcome, count in counts.items():
-            if count:
-                self.metrics.record_of(kind, outcome).inc(count)
+            accepted, refused, repeated = 0, 0, accepted + refused
+        if accepted:
+            self.metrics.record_of(taken.delivery.kind, "accepted").inc(accepted)
+        if refused:
+            self.metrics.record_of(taken.delivery.kind, "refused").inc(refused)
+        if repeated:
+            self.metrics.record_of(taken.delivery.kind, "repeated").inc(repeated)
 
     def log_of(self, body: bytes, request: Request, at: datetime | None = None) -> Log:
         """A body as a format is handed it; `at` is when it was last written, where that is not when it was received."""

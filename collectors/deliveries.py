@@ -77,7 +77,7 @@ class Delivery(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """Bytes it will take, about."""
-        if self.is_plain:
+        if len(self.batches) == 1 and not (self.refusals or self.halves):
             return len(self.batches[0].payload)
         refused = sum(min(len(refusal.payload), MAX_PAYLOAD) for refusal in self.refusals)
         halves = sum(len(msgspec.msgpack.encode(half)) for half in self.halves)

@@ -6,7 +6,7 @@ It brings pressure and pauses together, counts what is in flight, and says once 
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -45,11 +45,16 @@ class Gate:
         self._requests = 0
         self._bytes = 0
 
-    def check(self, source: Hashable, now: datetime) -> Rejection | None:
-        """Why the request is not read, or None. Nothing of it is stored; it is only counted."""
+    def check(self, source: Callable[[], Hashable], now: datetime) -> Rejection | None:
+        """Why the request is not read, or None. Nothing of it is stored; it is only counted.
+
+        `source` says who sends it; it is asked only when there is anything against anybody.
+        """
         why, rejection = "pressure", self._pressure.decide(self._requests, self._bytes)
-        if rejection is None and not self.pauses.allows(source, now) and (pause := self.pauses.of(source)):
-            why, rejection = "paused", Rejection(429, pause.retry_after(now), answer(pause))
+        if rejection is None and self.pauses.knows_any:
+            sender = source()
+            if not self.pauses.allows(sender, now) and (pause := self.pauses.of(sender)):
+                why, rejection = "paused", Rejection(429, pause.retry_after(now), answer(pause))
         if rejection is not None and self._metrics is not None:
             self._metrics.turned_away.labels(why).inc()
         return rejection
@@ -64,11 +69,13 @@ class Gate:
         self._requests -= 1
         self._bytes -= body_bytes
 
-    def note(self, source: Hashable, taken: Taken, now: datetime) -> None:
+    def note(self, source: Callable[[], Hashable], taken: Taken, now: datetime) -> None:
         """What became of a request that was read."""
         refusals = taken.delivery.refusals
+        if not (refusals or self.pauses.knows_any):
+            return
         reason = refusals[-1].reason if refusals else ""
-        change = self.pauses.note(source, taken.accepted, taken.refused, reason, now)
+        change = self.pauses.note(source(), taken.accepted, taken.refused, reason, now)
         if change is None:
             return
         log.warning("%s", words(change))

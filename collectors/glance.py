@@ -51,15 +51,12 @@ def glance(body: bytes, terms: Terms) -> Batch | None:
         return None
     if b"\\" in body and any(odd in body for odd in (b"\\u0000", b"\\ud", b"\\uD")):
         return None  # NUL characters and halves of characters
-    first = body[:1]
+    is_array = body.startswith(b"[")
+    if not (is_array or body.startswith(b"{")):
+        return None
     try:
         body.decode()
-        if first == b"[":
-            records, encoding = _MANY.decode(body), Encoding.JSON
-        elif first == b"{":
-            records, encoding = _lines(body), Encoding.LINES
-        else:
-            return None
+        records = _MANY.decode(body) if is_array else _lines(body)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return None
     if not records or len(records) > terms.limits.max_records:
@@ -73,7 +70,7 @@ def glance(body: bytes, terms: Terms) -> Batch | None:
         return None
     if not _are_plain(records, terms):
         return None
-    return Batch(Kind.PREDICTIONS, model, len(records), body, encoding)
+    return Batch(Kind.PREDICTIONS, model, len(records), body, Encoding.JSON if is_array else Encoding.LINES)
 
 
 def _lines(body: bytes) -> list[Any]:

@@ -146,6 +146,9 @@ class Inbox(InboxReader):
             self._segment.close()  # what is in it may have been handed over already
             self._sweep()
             self._used = self._bytes_in_use()
+        if self._used + sum(sizes) <= self.max_bytes:
+            self._used += sum(sizes)
+            return list(group), [None] * len(group)
         admitted: list[Delivery] = []
         failures: list[Unavailable | None] = []
         for delivery, size in zip(group, sizes, strict=True):

@@ -69,6 +69,11 @@ class Pauses:
         self._streaks: OrderedDict[Hashable, _Streak] = OrderedDict()
         self._paused: dict[Hashable, _Streak] = {}
 
+    @property
+    def knows_any(self) -> bool:
+        """Whether there is anything against any source."""
+        return bool(self._streaks)
+
     def allows(self, source: Hashable, now: datetime) -> bool:
         """Whether to look at what the source sends now. Of a paused source one request per probe time."""
         streak = self._streaks.get(source)

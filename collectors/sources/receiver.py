@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -38,10 +39,17 @@ class Reply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        if not self.headers:
+            return _usual_headers(len(self.body))
         given = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
         if "Content-Type" not in self.headers:
             given.append((b"content-type", b"application/json"))
         return [(b"content-length", b"%d" % len(self.body)), *given]
+
+
+@lru_cache(1000)
+def _usual_headers(length: int) -> list[tuple[bytes, bytes]]:
+    return [(b"content-length", b"%d" % length), (b"content-type", b"application/json")]
 
 
 class Refused(Exception):
@@ -101,8 +109,7 @@ class Receiver:
         )
         if self.gate is None:
             return await self._store(request, query.get("format"), receive)
-        client = scope.get("client")
-        source = (_who(headers, client), request.model, query.get("format") or headers.get("content-type"))
+        source = partial(_source, headers, scope.get("client"), request.model, query.get("format"))
         if rejection := self.gate.check(source, request.received_at):
             retry = {"Retry-After": str(rejection.retry_after), "Connection": "close"}
             return _error(rejection.status, rejection.reason, retry)
@@ -114,7 +121,9 @@ class Receiver:
         finally:
             self.gate.leave(announced)
 
-    async def _store(self, request: Request, format_name: str | None, receive: Receive, source: object = None) -> Reply:
+    async def _store(
+        self, request: Request, format_name: str | None, receive: Receive, source: Callable[[], Hashable] | None = None
+    ) -> Reply:
         try:
             _check_names(request)
             body = await self._body(request.headers, receive)
@@ -123,7 +132,7 @@ class Receiver:
             taken = self.collector.refuse(request, refused.status, refused.reason, refused.body)
             receipt = await self.collector.inbox.deliver(taken.delivery)
         self.collector.record(taken, receipt)
-        if self.gate is not None:
+        if self.gate is not None and source is not None:
             self.gate.note(source, taken, request.received_at)
         if taken.delivery.answer.status == 413:
             return Reply(413, receipt.answer.body, {"Connection": "close"})
@@ -175,10 +184,16 @@ class Receiver:
             raise Refused(400, str(error)) from None
 
 
-def _who(headers: Mapping[str, str], client: tuple[str, int] | None) -> str:
-    """Who sends, as the log may name it: the beginning of its key, as `kedge key list` shows it, or its address."""
+def _source(
+    headers: Mapping[str, str], client: tuple[str, int] | None, model: str | None, format_name: str | None
+) -> Hashable:
+    """What is paused together: who sends, for which model, in which format.
+
+    Who sends is named as the log may name it: by the beginning of its key (see `kedge key list`), or by its address.
+    """
     key = presented_key(headers)
-    return key[: key.find("_", len("kedge_")) + 5] if key else client[0] if client else ""
+    who = key[: key.find("_", len("kedge_")) + 5] if key else client[0] if client else ""
+    return who, model, format_name or headers.get("content-type")
 
 
 async def _stream(message: Any, receive: Receive) -> AsyncIterator[bytes]:

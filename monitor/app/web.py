@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 from datetime import datetime
 from typing import Any
@@ -30,6 +29,7 @@ from monitor.app.control import clock, open_database
 from monitor.app.logs import set_up_logging
 from monitor.app.processes import Child, Supervisor
 from monitor.app.quarantine import Replayed, replay
+from monitor.app.tuning import tune_for_requests
 from monitor.app.watching import watch
 from monitor.config import Settings
 from monitor.db.quarantine import Selection
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 # Memory that the flusher's threads have freed is used again by all of them.
 _ONE_HEAP = {"MALLOC_ARENA_MAX": "2"}
-_SWITCH_SECONDS = 0.0005
 _MOST_REPLAYED = 10_000  # rows of quarantine that one call of the API looks at
 
 
@@ -73,8 +72,6 @@ class Web:
 def run_collector(settings: Settings) -> None:
     """Serve until a signal; then take nothing more, write what was taken to the lake, and end."""
     set_up_logging()
-    # Requests come on one thread and are committed by another, which should not wait long for its turn.
-    sys.setswitchinterval(_SWITCH_SECONDS)
     web = Web(settings)
     companions = Supervisor(_companions(settings), settings.data_dir / "logs", log.warning)
     server = uvicorn.Server(
@@ -92,6 +89,7 @@ def run_collector(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     companions.start()
+    tune_for_requests()
     stop = threading.Event()
     threads = [
         threading.Thread(target=companions.watch, args=(stop,), name="companions"),
