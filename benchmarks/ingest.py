@@ -1,6 +1,6 @@
 """How fast records are taken in durably, against the same server dropping them and against what a tutorial builds.
 
-    python -m benchmarks.ingest [--minutes 5] [--rounds 5]
+    python -m benchmarks.ingest [--minutes 5] [--rounds 11]
 
 Records have 22 fields. The servers take turns, so that a slow moment of the machine hits all of them, and medians
 count. Load generator and servers share the machine's cores. The last line is JSON:
@@ -38,8 +38,8 @@ from benchmarks.ingest_load import RECORDS, requests
 from benchmarks.ingest_sustained import measure_freshness, measure_sustained
 from benchmarks.load import Outcome, drive
 
-ROUNDS = 5
-SECONDS = 3.0
+ROUNDS = 11
+SECONDS = 2.0
 BATCH_CONNECTIONS = 4
 SINGLE_CONNECTIONS = 64
 SUSTAINED = 0.302

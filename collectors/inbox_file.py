@@ -12,7 +12,7 @@ from pathlib import Path
 from monitor.windows import EPOCH
 
 _MICROSECOND = timedelta(microseconds=1)
-_PAGE_BYTES = 32768  # payloads are large; a delete walks their pages, so few and big ones are better
+_PAGE_BYTES = 8192  # a commit writes whole pages; large payloads, which would want larger ones, are in segments
 _COUNT = "INTEGER NOT NULL DEFAULT 0"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
