@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from monitor.cli.processes import build_supervisor
 from monitor.demo.story import DAYS, Options, Story
 from monitor.demo.summary import Summary
 from monitor.errors import ConfigError, Unavailable
+
+_AGAIN_SECONDS = 0.1
 
 
 def register(app: typer.Typer) -> None:
@@ -93,10 +96,14 @@ def _ending(story: Story, folder: Path, console: Console) -> Iterator[None]:
     """Close the story however it ends; a signal ends it with the status that shells expect, 128 + its number."""
 
     def end(number: int, _frame: object) -> None:
+        # A second Ctrl-C would leave processes behind. (Children that are just starting would inherit SIG_IGN.)
         for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C would leave processes behind
+            signal.signal(each, lambda *_: None)
+        # Where Python calls back, as it does around a fork, what is raised here is lost: it is raised until it is not.
+        signal.signal(signal.SIGALRM, lambda *_: sys.exit(128 + number))
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS, _AGAIN_SECONDS)
         console.print("ending")
-        raise SystemExit(128 + number)
+        sys.exit(128 + number)
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -104,6 +111,7 @@ def _ending(story: Story, folder: Path, console: Console) -> Iterator[None]:
     except httpx.HTTPError as error:
         raise Unavailable(f"a process of the demo does not answer ({error}); the logs are in {folder}") from error
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         story.close()
         for number, handler in before.items():
             signal.signal(number, handler)
