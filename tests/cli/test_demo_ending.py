@@ -29,12 +29,17 @@ class Closing:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_end_that_gets_lost_in_a_callback_is_told_again(number: signal.Signals, tmp_path: Path) -> None:
     story, before = Closing(), signal.getsignal(number)
-    with pytest.raises(SystemExit) as ended, _ending(cast(Story, story), tmp_path, Console(quiet=True)):
-        with suppress(SystemExit):  # as Python does around a fork
-            os.kill(os.getpid(), number)
+
+    def play() -> None:
+        with _ending(cast(Story, story), tmp_path, Console(quiet=True)):
+            with suppress(SystemExit):  # as Python does around a fork
+                os.kill(os.getpid(), number)
+                time.sleep(5)
+            os.kill(os.getpid(), number)  # a second Ctrl-C changes nothing
             time.sleep(5)
-        os.kill(os.getpid(), number)  # a second Ctrl-C changes nothing
-        time.sleep(5)
+
+    with pytest.raises(SystemExit) as ended:
+        play()
     assert ended.value.code == 128 + number
     assert story.closed
     assert signal.getsignal(number) == before
