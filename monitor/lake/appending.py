@@ -41,7 +41,7 @@ def write_files(table: DeltaTable, rows: pa.Table, partition_column: str) -> lis
 
 
 def add_missing_columns(table: DeltaTable, rows: pa.Schema) -> None:
-    """Let the table have every column of the rows. Raises ValueError where one of another type is there already."""
+    """Let the table have every column of the rows, durably. Raises ValueError where one has another type there."""
     known = {field.name: field.type for field in table.schema().fields}
     missing = []
     for field in Schema.from_arrow(rows).fields:
@@ -51,14 +51,19 @@ def add_missing_columns(table: DeltaTable, rows: pa.Schema) -> None:
             raise ValueError(f"column {field.name!r} of {table.table_uri} is {known[field.name]}, not {field.type}")
     if missing:
         table.alter.add_columns(missing)
+        table.update_incremental()
+        make_durable(table)
 
 
 def make_durable(table: DeltaTable) -> None:
-    """Have the disk write the table's last commit; a store elsewhere has done so already."""
+    """Have the disk write the table's last commit, and the checkpoint that may have come with it; a store elsewhere has
+    done so already."""
     folder = _local_folder(table)
     if folder is not None:
         log = folder / "_delta_log"
-        _sync(log / f"{table.version():020}.json", log, folder)
+        checkpoint = log / f"{table.version():020}.checkpoint.parquet"
+        with_it = [checkpoint, log / "_last_checkpoint"] if checkpoint.exists() else []
+        _sync(log / f"{table.version():020}.json", *with_it, log, folder)
 
 
 def _by_day(rows: pa.Table, partition_column: str) -> Iterator[tuple[date, pa.Table]]:

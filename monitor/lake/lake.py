@@ -50,7 +50,8 @@ class Lake:
     def append(self, model: str, kind: Kind, rows: pa.Table, *, collector: str, through: int) -> None:
         """Append rows and record, in the same Delta commit, that `collector` is written through inbox row `through`.
 
-        The caller asks `written_through` first: Delta does not refuse a repeated transaction by itself.
+        The caller asks `written_through` first: Delta refuses a transaction that another process has made meanwhile,
+        but not one that this table is known to hold.
         """
         table = self._appended(model, kind, rows.schema)
         files = write_files(table, rows, kind.partition_column)
@@ -78,6 +79,7 @@ class Lake:
                 partition_by=[kind.partition_column],
                 storage_options=self.storage_options,
             )
+            make_durable(self._written[uri])
         add_missing_columns(self._written[uri], schema)
         return self._written[uri]
 

@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from monitor.app.processes import free_port
-from monitor.lake import Kind, Lake, predictions_table
+from monitor.lake import Kind, Lake, appending, predictions_table
 from monitor.records import PredictionRecord, Scalar
 from monitor.schemas import learn
 
@@ -114,6 +114,16 @@ def test_a_column_never_changes_its_type(lake: Lake) -> None:
     with pytest.raises(ValueError, match=r"column 'score' of .* is .*double.*, not .*string"):
         append(lake, rows, 2)
     assert lake.rows("m", Kind.PREDICTIONS) == 1
+
+
+def test_every_file_of_a_table_is_on_disk_before_an_append_returns(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: set[Path] = set()
+    monkeypatch.setattr(appending, "_sync", lambda *paths: synced.update(paths))
+    for through in range(1, 30):  # creates the table, adds a column, and passes a checkpoint
+        append(lake, table(f"p{through}", **({"age": 1} if through > 3 else {})), through)
+        folder = Path(lake.uri("m", Kind.PREDICTIONS))
+        assert {path for path in folder.rglob("*") if path.is_file()} - synced == set()
+    assert folder / "_delta_log" / "_last_checkpoint" in synced
 
 
 def test_what_an_append_costs_hardly_grows_with_the_files_of_a_table(lake: Lake) -> None:
