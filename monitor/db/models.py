@@ -60,7 +60,11 @@ class FeatureColumn(Base):
 
 
 class Baseline(Base):
-    """A frozen reference: bins, counts, the variation of its own blocks, and its performance. One is active."""
+    """A frozen reference: bins, counts, the variation of its own blocks, and its performance. One is active.
+
+    `sample` holds some of its rows (Arrow), for methods that need rows; `estimator` what estimates performance before
+    labels come; `importance` how much each feature moves the model's score.
+    """
 
     __tablename__ = "baselines"
     __table_args__ = (UniqueConstraint("model_id", "name"),)
@@ -74,6 +78,9 @@ class Baseline(Base):
     active: Mapped[bool]
     created_at: Mapped[datetime]
     payload: Mapped[bytes]
+    sample: Mapped[bytes | None] = mapped_column(deferred=True)
+    estimator: Mapped[bytes | None] = mapped_column(deferred=True)
+    importance: Mapped[Json | None]
 
 
 class Monitor(Base):

@@ -12,15 +12,24 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from monitor.baselines import Bins, NumericBins, category_bins, numeric_bins
+from monitor.baselines import Bins, NumericBins, category_bins, empty_profile, numeric_bins
 from monitor.engines import sql
+from monitor.engines.column_sql import read_columns, read_type_errors
 from monitor.engines.engine import ProfileRequest, RowSource, Sample
+from monitor.engines.labelled_sql import read_labelled
+from monitor.engines.service_sql import read_service, read_versions
+from monitor.engines.sql import one_row
 from monitor.profiles import WindowProfile
 from monitor.schemas import Feature, FeatureKind, Task
 from monitor.windows import EPOCH, Window, window_of
 
 _FEW_CLASSES = 20
 _TICK = timedelta(microseconds=1)
+_CLASSES = """SELECT DISTINCT c FROM (SELECT prediction AS c FROM w UNION ALL
+  SELECT label FROM labels WHERE prediction_id IN (SELECT prediction_id FROM w)) WHERE c IS NOT NULL LIMIT 1000"""
+_TASK_EVIDENCE = """SELECT count(prediction), count(prediction_value),
+  count(*) FILTER (WHERE prediction_value = floor(prediction_value)), count(score) + count(scores)
+  FROM w WHERE prediction IS NOT NULL"""
 
 
 class DuckDbEngine:
@@ -37,34 +46,22 @@ class DuckDbEngine:
 
     def profile(self, request: ProfileRequest) -> WindowProfile:
         if request.predictions.empty:
-            return sql.empty_window(request)
+            return _empty_window(request)
         with self._rows(request.predictions, request.labels) as (connection, present):
             connection.execute(sql.create_window(request.start, request.end))
-            if not _row(connection.execute("SELECT count(*) FROM w"))[0]:
-                return sql.empty_window(request)
-            queries = sql.profile_queries(request, present)
-            answer = [value for query in queries for value in _row(connection.execute(query))]
-            versions = connection.execute(sql.VERSIONS).fetchall()
-            latency = connection.execute(sql.LATENCY).fetchall()
-            type_errors = connection.execute(sql.TYPE_ERRORS).fetchall()
-            labelled = self._labelled(connection, request)
-            return sql.read_profile(
-                request, present, answer, dict(versions), dict(latency), dict(type_errors), labelled
+            service = read_service(connection)
+            if not service.rows:
+                return _empty_window(request)
+            labelled = read_labelled(connection, request)
+            columns, prediction = read_columns(connection, request, present, service.rows, labelled.predicted)
+            return WindowProfile(
+                service,
+                columns,
+                prediction,
+                read_type_errors(connection),
+                labelled,
+                read_versions(connection),
             )
-
-    def _labelled(self, connection: duckdb.DuckDBPyConnection, request: ProfileRequest) -> sql.LabelledRows:
-        counts = _row(connection.execute(sql.LABEL_COUNTS))
-        match request.task:
-            case Task.REGRESSION:
-                return sql.LabelledRows(counts, errors=_row(connection.execute(sql.ERRORS)))
-            case Task.BINARY | Task.MULTICLASS:
-                confusion = connection.execute(sql.CONFUSION).fetchall()
-                scores = []
-                if request.task is Task.BINARY and request.positive_class is not None:
-                    scores = connection.execute(sql.SCORES, [request.positive_class]).fetchall()
-                return sql.LabelledRows(counts, confusion=confusion, scores=scores)
-            case _:
-                return sql.LabelledRows(counts)
 
     def sample(
         self,
@@ -79,7 +76,7 @@ class DuckDbEngine:
             return Sample(0, None, None, {}, None, None, None)
         with self._rows(predictions, labels) as (connection, present):
             connection.execute(sql.create_window(start, end))
-            rows, first, last = _row(connection.execute("SELECT count(*), min(event_time), max(event_time) FROM w"))
+            rows, first, last = one_row(connection.execute("SELECT count(*), min(event_time), max(event_time) FROM w"))
             columns = {
                 name: self._bins(connection, feature) for name, feature in features.items() if feature.column in present
             }
@@ -131,10 +128,10 @@ class DuckDbEngine:
 
     def _task(self, connection: duckdb.DuckDBPyConnection, known: Task | None) -> tuple[Task | None, str | None]:
         """What the model predicts, if that is not known: numbers that are not few whole classes are a regression."""
-        predicted, numeric, whole, scored = _row(connection.execute(sql.TASK_EVIDENCE))
+        predicted, numeric, whole, scored = one_row(connection.execute(_TASK_EVIDENCE))
         if not predicted:
             return known, None
-        classes = sorted(row[0] for row in connection.execute(sql.CLASSES).fetchall())
+        classes = sorted(row[0] for row in connection.execute(_CLASSES).fetchall())
         if known is not None:
             return known, positive_class(classes) if known is Task.BINARY else None
         if numeric == predicted and (whole < predicted or (not scored and len(classes) > _FEW_CLASSES)):
@@ -162,6 +159,13 @@ class DuckDbEngine:
             connection.close()
 
 
+def _empty_window(request: ProfileRequest) -> WindowProfile:
+    return WindowProfile(
+        columns={name: empty_profile(bins) for name, bins in request.columns.items()},
+        prediction=empty_profile(request.prediction) if request.prediction else None,
+    )
+
+
 def positive_class(classes: list[str]) -> str:
     """The class whose score is meant by "the score", for one or two classes: the usual names, else the last.
 
@@ -184,12 +188,6 @@ def _attach(connection: duckdb.DuckDBPyConnection, name: str, source: RowSource)
         f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM read_parquet([{files}], union_by_name=true, "
         "hive_partitioning=false)"
     )
-
-
-def _row(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
-    row = result.fetchone()
-    assert row is not None, "an aggregate without GROUP BY has one row"
-    return row
 
 
 def _numbers(connection: duckdb.DuckDBPyConnection, expression: str) -> np.ndarray[Any, np.dtype[np.float64]]:
