@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.profiles import CategoricalProfile, NumericProfile, WindowProfile
+from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile, WindowProfile
+from monitor.profiles.quality import QualityLimits
 
 MOST_BINS = 64
+# Finer bins far out, where heavier tails and a few broken rows show, as long as a bin holds five rows of the baseline.
+TAIL_QUANTILES = (0.001, 0.0025, 0.005)
+LEAST_IN_TAIL = 5
 MOST_CATEGORIES = 200
 
 
@@ -29,21 +34,59 @@ class CategoryBins(msgspec.Struct, frozen=True, tag="categorical"):
 Bins = NumericBins | CategoryBins
 
 
+class SegmentReference(msgspec.Struct, frozen=True):
+    """One segment of a baseline: all its rows, and its blocks in time order where it had rows in them."""
+
+    whole: WindowProfile
+    blocks: tuple[WindowProfile, ...] = ()
+
+
 class BaselineProfile(msgspec.Struct, frozen=True):
     """What a baseline keeps: bins, the profile of all its rows, and the profiles of its blocks in time order.
 
     Blocks are the baseline's windows where it spans at least five of them, else ten equal parts in time order. They
-    show how much the model's inputs, scores and accuracy vary when nothing is wrong.
+    show how much the model's inputs, scores and accuracy vary when nothing is wrong. `segments` is by segment key, such
+    as "region=eu": a segment is compared with itself. `limits` is what windows' rows are counted against.
     """
 
     columns: dict[str, Bins]
     prediction: Bins | None
     whole: WindowProfile
     blocks: tuple[WindowProfile, ...] = ()
+    segments: dict[str, SegmentReference] = {}
+    limits: QualityLimits = QualityLimits()
+
+
+LEAST_WINDOWS = 3
+"""Fewer earlier windows are no reference: one odd window would be a third of it."""
+
+
+def derived_baseline(
+    frozen: BaselineProfile, windows: Sequence[WindowProfile], least: int = LEAST_WINDOWS
+) -> BaselineProfile | None:
+    """A reference of earlier windows: their merge on the frozen bins, with each of them as a block, in time order.
+
+    Windows without rows, or on other bins (of an earlier baseline), are left out; None when fewer than `least` remain.
+    """
+    blocks = tuple(window for window in windows if window.service.rows and _is_on_bins(window, frozen))
+    if len(blocks) < least:
+        return None
+    return BaselineProfile(frozen.columns, frozen.prediction, reduce(WindowProfile.merge, blocks), blocks)
+
+
+def _is_on_bins(window: WindowProfile, frozen: BaselineProfile) -> bool:
+    columns = [(window.columns.get(name), bins) for name, bins in frozen.columns.items()]
+    if frozen.prediction is not None:
+        columns.append((window.prediction, frozen.prediction))
+    return all(column is None or _bins_of(column) == bins for column, bins in columns)
+
+
+def _bins_of(column: ColumnProfile) -> Bins:
+    return NumericBins(column.edges) if isinstance(column, NumericProfile) else CategoryBins(column.categories)
 
 
 def numeric_bins(values: NDArray[np.float64]) -> NumericBins:
-    """Edges for a numeric column: its own values where they are few, else its 64-quantiles.
+    """Edges for a numeric column: its own values where they are few, else its 64-quantiles and some far out.
 
     >>> numeric_bins(np.array([1.0, 2.0, 2.0, 5.0])).edges
     (1.0, 2.0, 5.0)
@@ -52,7 +95,9 @@ def numeric_bins(values: NDArray[np.float64]) -> NumericBins:
     distinct = np.unique(finite)
     if distinct.size <= MOST_BINS:
         return NumericBins(tuple(distinct.tolist()))
-    quantiles = np.quantile(finite, np.linspace(0, 1, MOST_BINS + 1)[1:-1], method="inverted_cdf")
+    tails = [q for q in TAIL_QUANTILES if q * finite.size >= LEAST_IN_TAIL]
+    at = [*tails, *np.linspace(0, 1, MOST_BINS + 1)[1:-1], *(1 - q for q in tails)]
+    quantiles = np.quantile(finite, at, method="inverted_cdf")
     return NumericBins(tuple(np.unique(quantiles).tolist()))
 
 
@@ -74,3 +119,17 @@ def encode_baseline(baseline: BaselineProfile) -> bytes:
 
 def decode_baseline(payload: bytes) -> BaselineProfile:
     return msgspec.msgpack.decode(payload, type=BaselineProfile)
+
+
+class _BinsOnly(msgspec.Struct, frozen=True):
+    columns: dict[str, Bins]
+    prediction: Bins | None = None
+
+
+def decode_bins(payload: bytes) -> WindowProfile:
+    """A window without rows on a stored baseline's bins; a hundredth of the work of reading the whole baseline."""
+    bins = msgspec.msgpack.decode(payload, type=_BinsOnly)
+    return WindowProfile(
+        columns={name: empty_profile(column) for name, column in bins.columns.items()},
+        prediction=empty_profile(bins.prediction) if bins.prediction else None,
+    )

@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
-import numpy as np
 
 from monitor.baselines import BaselineProfile
 from monitor.drift.distances import jensenshannon
 from monitor.drift.methods import DriftMethod
-from monitor.drift.null import Null, build_null, divergence, mean_rank, p_value, usual_distance
+from monitor.drift.null import p_values, usual_distance
+from monitor.drift.reference import ReferenceColumn, all_counts, prepare_columns, prepared
 from monitor.drift.words import describe_change
 from monitor.points import Status
-from monitor.profiles import ColumnProfile, NumericProfile, WindowProfile
-from monitor.profiles.columns import bin_counts
+from monitor.profiles import ColumnProfile, WindowProfile
 
+PREDICTION = "prediction"
 SMALLEST = 0.1
 RATE = 0.01
 
@@ -50,67 +50,61 @@ class DriftRule:
 
 def judge_columns(baseline: BaselineProfile, window: WindowProfile, rule: DriftRule) -> list[ColumnVerdict]:
     """A verdict for every feature of the baseline, in its order; one bad column never stops the others."""
-    verdicts = [
-        _look(name, reference, window.columns.get(name), _blocks(baseline, name), rule)
-        for name, reference in baseline.whole.columns.items()
-    ]
-    return _correct(verdicts, rule.rate)
+    return _judge(prepared.columns(baseline, rule.min_rows), window.columns, rule)
 
 
 def judge_prediction(baseline: BaselineProfile, window: WindowProfile, rule: DriftRule) -> ColumnVerdict | None:
     """The verdict for the model's own output; None while the baseline holds none."""
     if baseline.whole.prediction is None:
         return None
-    blocks = [block.prediction for block in baseline.blocks if block.prediction is not None]
-    verdict = _look("prediction", baseline.whole.prediction, window.prediction, blocks, rule)
-    return _correct([verdict], rule.rate)[0]
+    blocks = [{PREDICTION: block.prediction} for block in baseline.blocks if block.prediction is not None]
+    reference = prepare_columns({PREDICTION: baseline.whole.prediction}, blocks, rule.min_rows)
+    current = {PREDICTION: window.prediction} if window.prediction is not None else {}
+    return _judge(reference, current, rule)[0]
 
 
-def _blocks(baseline: BaselineProfile, name: str) -> list[ColumnProfile]:
-    return [block.columns[name] for block in baseline.blocks if name in block.columns]
+def _judge(
+    reference: Mapping[str, ReferenceColumn], current: Mapping[str, ColumnProfile], rule: DriftRule
+) -> list[ColumnVerdict]:
+    unusable = {name: _unusable(name, column, current.get(name), rule) for name, column in reference.items()}
+    usable = [name for name, verdict in unusable.items() if verdict is None]
+    chances = p_values([(reference[name], current[name]) for name in usable])
+    looked = {
+        name: _look(name, reference[name], current[name], p, rule) for name, p in zip(usable, chances, strict=True)
+    }
+    return _correct([unusable[name] or looked[name] for name in reference], rule.rate)
 
 
-def _look(
-    name: str,
-    reference: ColumnProfile,
-    current: ColumnProfile | None,
-    blocks: Sequence[ColumnProfile],
-    rule: DriftRule,
-) -> ColumnVerdict:
-    """Distance and p-value of one column; `breach` is provisional until the correction over all columns."""
-    if type(current) is not type(reference) or current is None:
+def _unusable(
+    name: str, reference: ReferenceColumn, current: ColumnProfile | None, rule: DriftRule
+) -> ColumnVerdict | None:
+    """The verdict on a column that can't be compared; None where it can."""
+    if type(current) is not type(reference.profile) or current is None:
         return _without_value(name, 0, rule.smallest, Status.UNDEFINED, "the column is absent or changed its kind")
     if current.rows < rule.min_rows:
         why = f"{current.rows} rows, {rule.min_rows} needed"
         return _without_value(name, current.rows, rule.smallest, Status.INSUFFICIENT, why)
-    before, after = counts_with_missing(reference), counts_with_missing(current)
-    if not before.sum():
+    if not reference.counts.sum():
         return _without_value(name, current.rows, rule.smallest, Status.UNDEFINED, "the baseline has no rows of it")
-    # Blocks that would not be judged as windows tell nothing about windows that are.
-    blocks = [block for block in blocks if block.rows >= rule.min_rows]
-    medians = [block.quantile(0.5) for block in blocks if isinstance(block, NumericProfile)]
-    null = build_null(before, [counts_with_missing(block) for block in blocks], medians, current.rows)
-    rank = median = None
-    if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile) and reference.n and current.n:
-        rank, median = mean_rank(bin_counts(reference), bin_counts(current)), current.quantile(0.5)
-    p = p_value(null, float(divergence(before, after)), rank, median)
-    value = rule.method(before, after)
-    limit = _limit(null, rule)
-    why = describe_change(reference, current)
-    return ColumnVerdict(name, value, current.rows, limit, p, value >= rule.smallest, Status.OK, why)
+    return None
 
 
-def _limit(null: Null, rule: DriftRule) -> float:
+def _look(
+    name: str, reference: ReferenceColumn, current: ColumnProfile, p_value: float, rule: DriftRule
+) -> ColumnVerdict:
+    """Distance and p-value of one column; `breach` is provisional until the correction over all columns."""
+    value = rule.method(all_counts(reference.profile), all_counts(current))
+    why = describe_change(reference.profile, current)
+    return ColumnVerdict(
+        name, value, current.rows, _limit(reference, rule), p_value, value >= rule.smallest, Status.OK, why
+    )
+
+
+def _limit(reference: ReferenceColumn, rule: DriftRule) -> float:
     """The distance that is shown as the limit: the smallest that counts, or what is usual between the blocks."""
     if rule.method is not jensenshannon:
         return rule.smallest
-    return min(max(rule.smallest, usual_distance(null)), rule.method.largest)
-
-
-def counts_with_missing(profile: ColumnProfile) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Counts per bin with missing (and infinite) values as bins of their own: a column that empties has drifted."""
-    extra = [profile.missing + (profile.infinite if isinstance(profile, NumericProfile) else 0)]
-    return np.concatenate([bin_counts(profile), np.asarray(extra, dtype=np.float64)])
+    return min(max(rule.smallest, usual_distance(reference)), rule.method.largest)
 
 
 def _correct(verdicts: Sequence[ColumnVerdict], rate: float) -> list[ColumnVerdict]:

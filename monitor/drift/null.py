@@ -1,159 +1,137 @@
-"""What a column's drift statistics look like when nothing has drifted.
+"""The chance that a column looks like this while nothing has drifted.
 
 Two sources of ordinary variation, and a window must exceed both:
-- chance: a window of n rows drawn from the baseline's own shares (and the baseline itself is a sample);
-- time: the baseline's own blocks differ from each other more than chance alone, because weekdays, weather and
-  campaigns come and go. This is over-dispersion, and without it every window of a seasonal input is an alarm.
+- chance: a window of n rows drawn from the same shares as the baseline's rows, themselves a sample;
+- time: the baseline's own blocks differ from each other more than chance alone (monitor.drift.dispersion).
+
+Several statistics look at each column (monitor.drift.scores); the chance of a false alarm is divided between them by
+their weights, so that looking for everything costs what is looked for most the least.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special  # of these few functions: scipy.stats takes half a second and 80 MB
 
-from monitor.drift.methods import Counts
+from monitor.drift.homogeneity import chance_moments, chi_squared, pool_bins, pooled, upper_tail
+from monitor.drift.reference import ReferenceColumn, all_counts
+from monitor.drift.saddlepoint import signed_roots
+from monitor.drift.scores import CATEGORY_SHAPE, NUMERIC_SHAPE, Array, part_counts
+from monitor.profiles import ColumnProfile, NumericProfile
 
-DRAWS = 400
-LEAST_BLOCKS = 5
-# Sample sizes are rounded down to this grid, so that nearby windows share one null; smaller n is the cautious side.
-_GRID = 1.1
+Pair = tuple[ReferenceColumn, ColumnProfile]
 
 
-@dataclass(frozen=True, slots=True)
-class Null:
-    """Two kinds of statistic under no drift, each as chance gives it and as the baseline's own blocks do.
+def p_values(pairs: Sequence[Pair]) -> list[float]:
+    """The chance of each (reference, window) column being at least this far out; all statistics of all columns at once.
 
-    `shape` is the Jensen-Shannon divergence (mean and deviation by chance; one value per block, as if it had as many
-    rows as the window). Location by chance is
-    the deviation of the mean rank around 1/2; over blocks it is their medians, in the column's unit, because ranks end
-    at 0 and 1 while a season goes on.
+    A statistic that does not vary in either (a constant column) takes no part and costs nothing.
     """
-
-    shape_chance: tuple[float, float]
-    rank_chance: float | None
-    shape_blocks: tuple[float, ...]
-    median_blocks: tuple[float, ...]
-
-
-def mid_ranks(reference: Counts) -> Counts:
-    """Each bin's mean rank in the reference, from 0 to 1."""
-    shares = reference / reference.sum()
-    return np.asarray(np.cumsum(shares) - shares / 2, dtype=np.float64)
+    rows = _linear_rows(pairs)
+    roots = _roots(rows) if rows else np.zeros(0)
+    found: list[list[tuple[float, float]]] = [[] for _ in pairs]
+    for row, root in zip(rows, roots.tolist(), strict=True):
+        if row.varies:
+            reference, current = pairs[row.pair]
+            found[row.pair].append((row.weight, _tail(row, root, reference, current)))
+    return [_combined([*weighed, _shape(*pair)]) for weighed, pair in zip(found, pairs, strict=True)]
 
 
-def mean_rank(reference: Counts, current: Counts) -> float:
-    """Chance that a value of the window is above one of the reference, ties counting half (Mann, Whitney 1947)."""
-    return float(mid_ranks(reference) @ (current / current.sum()))
+def _combined(weighed: Sequence[tuple[float, float]]) -> float:
+    """Bonferroni's bound with weights, which need not be equal (Holm 1979)."""
+    total = sum(weight for weight, _ in weighed)
+    return min(1.0, min((p * total / weight for weight, p in weighed if weight), default=1.0))
 
 
-def divergence(reference: Counts, current: Counts) -> NDArray[np.float64]:
-    """Jensen-Shannon divergence, natural logarithm; `current` may hold many windows as rows."""
-    p = reference / reference.sum(axis=-1, keepdims=True)
-    q = current / current.sum(axis=-1, keepdims=True)
-    middle = (p + q) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = np.where(p > 0, p * np.log(p / middle), 0.0)
-        right = np.where(q > 0, q * np.log(q / middle), 0.0)
-    return np.asarray((left + right).sum(axis=-1) / 2, dtype=np.float64)
+class _Row:
+    """One statistic of one pair of columns."""
+
+    __slots__ = ("at", "difference", "n", "pair", "scores", "shares", "total", "varies", "weight")
+
+    def __init__(self, pair: int, at: int, weight: float, scores: Array, before: Array, after: Array) -> None:
+        self.pair, self.at, self.weight, self.scores = pair, at, weight, scores
+        self.n, self.total = float(after.sum()), float(before.sum())
+        both = before + after
+        # Under no drift both are samples of the same shares, so both together tell them best.
+        self.shares = both / both.sum()
+        self.difference = float(scores @ (after / self.n - before / self.total))
+        present = scores[both > 0]
+        self.varies = bool(present.size and present.max() > present.min())
+
+    @property
+    def effective(self) -> float:
+        """Rows as the variance of the difference counts them: 1 / (1/n + 1/N)."""
+        return 1 / (1 / self.n + 1 / self.total)
 
 
-def build_null(reference: Counts, blocks: Sequence[Counts], medians: Sequence[float], n: int) -> Null:
-    """The null for windows of n rows. `medians` are the blocks' where the bins have an order, else empty.
-
-    Fewer than five blocks say nothing about time, and are left out.
-    """
-    n = max(1, int(_GRID ** np.floor(np.log(max(n, 1)) / np.log(_GRID))))
-    shape, rank = _chance(tuple(reference.tolist()), n)
-    usable = [block for block in blocks if block.sum()]
-    if len(usable) < LEAST_BLOCKS:
-        usable = []
-    shapes = tuple(_as_if_of(n, reference, block, shape[0]) for block in usable)
-    levels = tuple(median for median in medians if math.isfinite(median))
-    return Null(shape, rank if medians else None, shapes, levels if len(levels) >= LEAST_BLOCKS else ())
+def _linear_rows(pairs: Sequence[Pair]) -> list[_Row]:
+    rows = []
+    for index, (reference, current) in enumerate(pairs):
+        for at, statistic in enumerate(reference.statistics):
+            after = part_counts(current, statistic.part)
+            if after.sum() and statistic.reference.sum():
+                rows.append(_Row(index, at, statistic.weight, statistic.scores, statistic.reference, after))
+    return rows
 
 
-def p_value(null: Null, shape: float, rank: float | None, median: float | None) -> float:
-    """The chance of a window at least this far out while nothing has drifted.
-
-    Each statistic must be unusual both for chance and for the baseline's own blocks; the smaller of the two counts,
-    doubled for having looked twice.
-    """
-    p_shape = max(_gamma_tail(null.shape_chance, shape), _block_tail(null.shape_blocks, shape, two_sided=False))
-    if rank is None or median is None or null.rank_chance is None:
-        return p_shape
-    deviation = null.rank_chance
-    p_chance = float(2 * special.ndtr(-abs(rank - 0.5) / deviation)) if deviation > 0 else float(rank == 0.5)
-    p_location = max(p_chance, _block_tail(null.median_blocks, median, two_sided=True))
-    return min(1.0, 2 * min(p_shape, p_location))
+def _roots(rows: Sequence[_Row]) -> Array:
+    width = max(row.scores.size for row in rows)
+    scores, shares = np.zeros((len(rows), width)), np.zeros((len(rows), width))
+    for at, row in enumerate(rows):
+        scores[at, : row.scores.size], shares[at, : row.shares.size] = row.scores, row.shares
+    columns = [np.array(values) for values in zip(*((r.difference, r.n, r.total) for r in rows), strict=True)]
+    return signed_roots(scores, shares, *columns)
 
 
-def usual_distance(null: Null) -> float:
+def _tail(row: _Row, root: float, reference: ReferenceColumn, current: ColumnProfile) -> float:
+    """Unusual both for chance and for the baseline's own blocks."""
+    statistic = reference.statistics[row.at]
+    by_chance = float(2 * special.ndtr(-abs(root)))
+    over_time = reference.dispersions[row.at].tail(root, row.effective)
+    if statistic.name == "location" and reference.medians.size and isinstance(current, NumericProfile):
+        # Ranks end at 0 and 1 while a season goes on: the column's own unit tells when it leaves what was known.
+        over_time = min(over_time, _student(reference.medians, current.quantile(0.5)))
+    return max(by_chance, over_time)
+
+
+def _shape(reference: ReferenceColumn, current: ColumnProfile) -> tuple[float, float]:
+    """Weight and p-value of any difference at all, missing values included."""
+    weight = NUMERIC_SHAPE if isinstance(current, NumericProfile) else CATEGORY_SHAPE
+    after = all_counts(current)
+    rows = 1 / (1 / after.sum() + 1 / reference.counts.sum())
+    groups = pool_bins(reference.counts, float(after.sum()))
+    before, after = pooled(reference.counts, groups), pooled(after, groups)
+    mean, deviation = chance_moments(before, after)
+    if deviation <= 0:
+        return 0.0, 1.0
+    value = chi_squared(before, after)
+    by_chance = upper_tail(value, mean, deviation)
+    if reference.shapes is None:
+        return weight, by_chance
+    usual = mean + reference.shapes.excess * rows
+    return weight, max(by_chance, _student(usual, value, one_sided=True))
+
+
+def usual_distance(reference: ReferenceColumn) -> float:
     """The largest Jensen-Shannon distance that the baseline's own blocks make usual (one in 200); 0 without blocks."""
-    if not null.shape_blocks:
+    if reference.shapes is None:
         return 0.0
-    distances = np.sqrt(np.maximum(np.array(null.shape_blocks), 0.0))
+    distances = np.sqrt(reference.shapes.divergences)
     spread = float(distances.std(ddof=1)) * math.sqrt(1 + 1 / distances.size)
     return float(distances.mean() + special.stdtrit(distances.size - 1, 0.995) * spread)
 
 
-@lru_cache(maxsize=4096)
-def _chance(counts: tuple[float, ...], n: int) -> tuple[tuple[float, float], float]:
-    """Over windows of n rows drawn from these counts: mean and deviation of the divergence, deviation of the rank."""
-    reference = np.array(counts)
-    total = int(reference.sum())
-    shares = reference / reference.sum()
-    random = np.random.default_rng([total, n, len(counts)])
-    windows = random.multinomial(n, shares, size=DRAWS).astype(np.float64)
-    references = random.multinomial(total, shares, size=DRAWS).astype(np.float64)
-    shapes = divergence(references, windows)
-    ranks = (windows / n - references / total) @ mid_ranks(reference)
-    return (float(shapes.mean()), float(shapes.std(ddof=1))), float(ranks.std(ddof=1))
-
-
-def _as_if_of(n: int, reference: Counts, block: Counts, by_chance: float) -> float:
-    """The block's divergence, had it n rows: what chance makes of its own number of rows is taken out of it.
-
-    By chance alone a divergence is proportional to 1/rows + 1/rows of the reference. Without this, one short block (a
-    baseline ends in the middle of a window) would make every distance look usual.
-    """
-    rest = _rest(reference, block)
-    size, others, whole = float(block.sum()), float(rest.sum()), float(reference.sum())
-    expected = by_chance * (1 / size + 1 / others) / (1 / n + 1 / whole)
-    return max(float(divergence(rest, block)) - expected, 0.0) + by_chance
-
-
-def _rest(reference: Counts, block: Counts) -> Counts:
-    """The reference without this block, so that a block is not compared with itself."""
-    rest = np.maximum(reference - block, 0.0)
-    return rest if rest.sum() else reference
-
-
-def _gamma_tail(moments: tuple[float, float], value: float) -> float:
-    """Upper tail of a gamma distribution with these moments; a divergence of few counts is close to one."""
-    mean, deviation = moments
-    if deviation <= 0 or mean <= 0:
-        return float(value <= mean + 1e-12)
-    shape = (mean / deviation) ** 2
-    return float(special.gammaincc(shape, value * mean / deviation**2))
-
-
-def _block_tail(blocks: tuple[float, ...], value: float, *, two_sided: bool) -> float:
-    """Chance that one more block is this far out: Student's prediction interval. 0 (no objection) without blocks."""
-    if not blocks:
-        return 0.0
-    sample = np.array(blocks)
+def _student(blocks: Array, value: float, *, one_sided: bool = False) -> float:
+    """Chance that one more block is this far out: Student's prediction interval."""
     with np.errstate(over="ignore", invalid="ignore"):
-        deviation = float(sample.std(ddof=1)) * float(np.sqrt(1 + 1 / sample.size))
-        distance = value - float(sample.mean())
+        deviation = float(blocks.std(ddof=1)) * math.sqrt(1 + 1 / blocks.size)
+        distance = value - float(blocks.mean())
     if not math.isfinite(deviation) or math.isnan(distance):
         return 1.0  # values too large to compute with: nothing is unusual by them
     if deviation < 1e-12:
-        return float(abs(distance) < 1e-9)
-    tail = float(special.stdtr(sample.size - 1, -(abs(distance) if two_sided else distance) / deviation))
-    return 2 * tail if two_sided else tail
+        return float((distance if one_sided else abs(distance)) < 1e-9)
+    tail = float(special.stdtr(blocks.size - 1, -(distance if one_sided else abs(distance)) / deviation))
+    return tail if one_sided else 2 * tail

@@ -1,0 +1,150 @@
+"""A baseline made ready for judging: its statistics and how they vary between its own blocks, worked out once."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from scipy import special
+
+from monitor.baselines import BaselineProfile
+from monitor.drift.dispersion import LEAST_BLOCKS, Dispersion, between_blocks, moderate
+from monitor.drift.homogeneity import chance_moments, chi_squared
+from monitor.drift.scores import Array, Statistic, part_counts, statistics_of
+from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
+from monitor.profiles.columns import bin_counts
+
+_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeBlocks:
+    """Per block: by how much X2 exceeds chance, per row, and the Jensen-Shannon divergence beyond chance."""
+
+    excess: Array
+    divergences: Array
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceColumn:
+    """One column of a baseline. `counts` are its bins with missing and infinite values as bins of their own."""
+
+    profile: ColumnProfile
+    counts: Array
+    statistics: Sequence[Statistic]
+    dispersions: Sequence[Dispersion]
+    medians: Array
+    shapes: ShapeBlocks | None
+
+
+def all_counts(profile: ColumnProfile) -> Array:
+    """Counts per bin with missing (and infinite) values as a bin of their own: a column that empties has drifted."""
+    extra = [profile.missing + (profile.infinite if isinstance(profile, NumericProfile) else 0)]
+    return np.concatenate([bin_counts(profile), np.asarray(extra, dtype=np.float64)])
+
+
+def prepare_columns(
+    columns: dict[str, ColumnProfile], blocks: Sequence[dict[str, ColumnProfile]], least_rows: int
+) -> dict[str, ReferenceColumn]:
+    """Every column of a baseline; blocks that would not be judged as windows tell nothing about windows that are."""
+    usable = {
+        name: [block[name] for block in blocks if name in block and block[name].rows >= least_rows] for name in columns
+    }
+    statistics = {name: statistics_of(_with_unseen(profile)) for name, profile in columns.items()}
+    dispersions = _dispersions(statistics, usable)
+    return {
+        name: ReferenceColumn(
+            profile,
+            all_counts(_with_unseen(profile)),
+            statistics[name],
+            dispersions[name],
+            _medians(usable[name]),
+            _shapes(profile, usable[name]),
+        )
+        for name, profile in columns.items()
+    }
+
+
+def _with_unseen(profile: ColumnProfile) -> ColumnProfile:
+    """A category seen once stands for those not seen yet: as many as that are expected in as many rows (Good 1953)."""
+    if isinstance(profile, NumericProfile) or profile.unseen:
+        return profile
+    once = sum(count == 1 for count in profile.counts)
+    return CategoricalProfile(profile.categories, profile.counts, once, profile.missing)
+
+
+def _dispersions(
+    statistics: dict[str, list[Statistic]], blocks: dict[str, list[ColumnProfile]]
+) -> dict[str, list[Dispersion]]:
+    """Moderated among all statistics of one name."""
+    places = [(name, at) for name, found in statistics.items() for at in range(len(found))]
+    by_kind: dict[str, list[tuple[str, int]]] = {}
+    for name, at in places:
+        by_kind.setdefault(statistics[name][at].name, []).append((name, at))
+    dispersions = {name: [Dispersion()] * len(found) for name, found in statistics.items()}
+    for same in by_kind.values():
+        found = [
+            between_blocks(statistics[name][at], [part_counts(b, statistics[name][at].part) for b in blocks[name]])
+            for name, at in same
+        ]
+        for (name, at), dispersion in zip(same, moderate(found), strict=True):
+            dispersions[name][at] = dispersion
+    return dispersions
+
+
+def _medians(blocks: Sequence[ColumnProfile]) -> Array:
+    found = [block.quantile(0.5) for block in blocks if isinstance(block, NumericProfile)]
+    usable = [median for median in found if math.isfinite(median)]
+    return np.array(usable if len(usable) >= LEAST_BLOCKS else [])
+
+
+def _shapes(profile: ColumnProfile, blocks: Sequence[ColumnProfile]) -> ShapeBlocks | None:
+    counts = [all_counts(block) for block in blocks if block.rows]
+    if len(counts) < LEAST_BLOCKS:
+        return None
+    reference = all_counts(profile)
+    excess, divergences = [], []
+    for block in counts:
+        rest = np.maximum(reference - block, 0.0)
+        rest = rest if rest.sum() else reference
+        rows = 1 / (1 / block.sum() + 1 / rest.sum())
+        excess.append(max(chi_squared(rest, block) - chance_moments(rest, block)[0], 0.0) / rows)
+        # By chance alone a divergence of k bins is about (k - 1) / 8 per row.
+        by_chance = (np.count_nonzero(reference) - 1) / 8 / rows
+        divergences.append(max(divergence(rest, block) - by_chance, 0.0))
+    return ShapeBlocks(np.array(excess), np.array(divergences))
+
+
+def divergence(reference: Array, current: Array) -> float:
+    """Jensen-Shannon divergence, natural logarithm (Lin 1991)."""
+    p, q = reference / reference.sum(), current / current.sum()
+    middle = (p + q) / 2
+    return float((special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum() / 2)
+
+
+class _Prepared:
+    """The baselines that were judged by last; a worker sees the same few again and again."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[int, int], tuple[BaselineProfile, dict[str, ReferenceColumn]]] = OrderedDict()
+        self._lock = Lock()
+
+    def columns(self, baseline: BaselineProfile, least_rows: int) -> dict[str, ReferenceColumn]:
+        key = (id(baseline), least_rows)  # the baseline is kept beside the answer, so its id stays its own
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key][1]
+        made = prepare_columns(baseline.whole.columns, [block.columns for block in baseline.blocks], least_rows)
+        with self._lock:
+            self._held[key] = (baseline, made)
+            while len(self._held) > _KEPT:
+                self._held.popitem(last=False)
+        return made
+
+
+prepared = _Prepared()

@@ -1,0 +1,103 @@
+"""What is looked for in a column: each statistic is a mean of scores, one score per bin of the baseline.
+
+Location finds values that moved, the two spreads find wider and narrower ones (by ranks for heavy tails, by normal
+scores for the far ends), skewness finds a lopsided change, the tails find a few rows far out, `missing` and `infinite`
+find rows without a usable value, and each category finds its own share. Scores are of ranks, so one value of 1e6 counts
+as much as any other largest one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special  # of these few functions: scipy.stats takes half a second and 80 MB
+
+from monitor.profiles import ColumnProfile, NumericProfile
+from monitor.profiles.columns import bin_counts
+
+Array = NDArray[np.float64]
+Part = Literal["values", "missing", "infinite"]
+
+# How a column's chance of a false alarm is spent: most on what is most often seen, a little on everything else.
+LOCATION, RANK_SPREAD, SPREAD, SKEWNESS, TAIL, MISSING, INFINITE = 0.45, 0.1, 0.15, 0.1, 0.025, 0.04, 0.01
+NUMERIC_SHAPE = 0.1
+CATEGORIES, UNSEEN, CATEGORY_SHAPE = 0.35, 0.05, 0.56
+MOST_CELLS = 20
+TAIL_SHARE = 0.0051
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One mean of scores; `reference` holds the baseline's rows on the bins that `scores` are of."""
+
+    name: str
+    part: Part
+    weight: float
+    scores: Array
+    reference: Array
+
+
+def statistics_of(reference: ColumnProfile) -> list[Statistic]:
+    """The statistics of one column. Those whose score does not vary in it say nothing, and are left out later."""
+    if isinstance(reference, NumericProfile):
+        found = _numeric(bin_counts(reference))
+        found.append(_indicator("infinite", INFINITE, part_counts(reference, "infinite")))
+    else:
+        found = _categorical(bin_counts(reference))
+    return [*found, _indicator("missing", MISSING, part_counts(reference, "missing"))]
+
+
+def part_counts(profile: ColumnProfile, part: Part) -> Array:
+    """The rows a statistic counts: values per bin, or (all others, missing), or (all others, infinite)."""
+    if part == "values":
+        return bin_counts(profile)
+    infinite = profile.infinite if isinstance(profile, NumericProfile) else 0
+    hits = profile.missing if part == "missing" else infinite
+    return np.array([profile.rows - hits, hits], dtype=np.float64)
+
+
+def _indicator(name: Part, weight: float, counts: Array) -> Statistic:
+    return Statistic(name, name, weight, np.array([0.0, 1.0]), counts)
+
+
+def _numeric(counts: Array) -> list[Statistic]:
+    total = counts.sum()
+    if not total:
+        return []
+    shares = counts / total
+    ranks = np.cumsum(shares) - shares / 2
+    normal = special.ndtri(np.clip(ranks, 1e-9, 1 - 1e-9))
+    lower, upper = np.cumsum(shares), np.cumsum(shares[::-1])[::-1]
+    scores = {
+        "location": (LOCATION, ranks),
+        "rank_spread": (RANK_SPREAD, _free_of(shares, (ranks - 0.5) ** 2, ranks)),
+        "spread": (SPREAD, _free_of(shares, normal**2, normal)),
+        "skewness": (SKEWNESS, _free_of(shares, normal**3, normal, normal**2)),
+        "low_tail": (TAIL, (lower <= TAIL_SHARE).astype(np.float64)),
+        "high_tail": (TAIL, (upper <= TAIL_SHARE).astype(np.float64)),
+    }
+    return [Statistic(name, "values", weight, score, counts) for name, (weight, score) in scores.items()]
+
+
+def _categorical(counts: Array) -> list[Statistic]:
+    """The largest categories one by one; the last bin holds those that the baseline does not know."""
+    largest = np.argsort(-counts[:-1], kind="stable")[:MOST_CELLS]
+    cells = [_cell("category", CATEGORIES / max(largest.size, 1), counts, int(at)) for at in sorted(largest)]
+    return [*cells, _cell("unseen", UNSEEN, counts, counts.size - 1)]
+
+
+def _cell(name: str, weight: float, counts: Array, at: int) -> Statistic:
+    scores = np.zeros(counts.size)
+    scores[at] = 1.0
+    return Statistic(name, "values", weight, scores, counts)
+
+
+def _free_of(shares: Array, score: Array, *others: Array) -> Array:
+    """The score without what these others explain of it, under the reference's shares."""
+    basis = np.stack([np.ones_like(score), *others])
+    weighted = basis * np.sqrt(shares)
+    solution, *_ = np.linalg.lstsq(weighted.T, score * np.sqrt(shares), rcond=None)
+    return np.asarray(score - solution @ basis, dtype=np.float64)
