@@ -20,15 +20,20 @@ from monitor.drift.scores import Array, Statistic
 
 LEAST_BLOCKS = 5
 _SURE = 1e6
+_HEAVY = 5.0
+_NOTICEABLE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """One statistic over the blocks: `ratio` is its variance over that by chance, for blocks of `rows` rows."""
+    """One statistic over the blocks: `ratio` is its variance over that by chance, for blocks of `rows` rows.
+
+    `blocks` is how many there are, less where neighbours are alike: ten like days in a row tell as much as two.
+    """
 
     ratio: float
     rows: float
-    blocks: int
+    blocks: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +43,17 @@ class Dispersion:
     between: float = 0.0
     freedom: float = math.inf
 
-    def tail(self, root: float, rows: float) -> float:
-        """Two-sided chance of a window this far out; `rows` is 1 / (1/n + 1/N)."""
-        deviate = abs(root) / math.sqrt(1 + self.between * rows)
-        if self.freedom > _SURE:
+    def tail(self, root: float, rows: float, heavy: bool = False) -> float:
+        """Two-sided chance of a window this far out; `rows` is 1 / (1/n + 1/N).
+
+        A statistic that is a power of what moves between windows (`heavy`) has longer tails than Student's.
+        """
+        between = self.between * rows
+        deviate = abs(root) / math.sqrt(1 + between)
+        freedom = min(self.freedom, _HEAVY) if heavy and between > _NOTICEABLE else self.freedom
+        if freedom > _SURE:
             return float(2 * special.ndtr(-deviate))
-        return float(2 * special.stdtr(self.freedom, -deviate))
+        return float(2 * special.stdtr(freedom, -deviate))
 
 
 def between_blocks(statistic: Statistic, blocks: Sequence[Array]) -> Between | None:
@@ -64,8 +74,26 @@ def between_blocks(statistic: Statistic, blocks: Sequence[Array]) -> Between | N
     rest = np.maximum(reference - counts, 0.0)
     others = np.maximum(rest.sum(axis=1), 1.0)
     rows = 1 / (1 / sizes + 1 / others)
-    squares = ((counts @ scores / sizes - rest @ scores / others) / deviation) ** 2 * rows
-    return Between(1 + float((squares - 1).sum() / rows.sum() * rows.mean()), float(rows.mean()), len(held))
+    deviates = (counts @ scores / sizes - rest @ scores / others) / deviation * np.sqrt(rows)
+    ratio = 1 + float((deviates**2 - 1).sum() / rows.sum() * rows.mean())
+    alone = independent_blocks(deviates)
+    # Blocks that are alike differ less from each other than from what comes after them.
+    known = max(1 - (len(held) / alone - 1) / (len(held) - 1), 0.2) if ratio > 1 else 1.0
+    return Between(1 + (ratio - 1) * (1 + 1 / alone) / known, float(rows.mean()), max(alone - 1, 1.0))
+
+
+def independent_blocks(values: Array) -> float:
+    """How many independent values a series of blocks is worth, by its autocorrelation at lag one; at least 2."""
+    centred = values - values.mean()
+    power = float(centred @ centred)
+    if power < 1e-12:
+        return float(values.size)
+    # The estimate is low by about (1 + 4 rho) / n (Marriott, Pope 1954); one that chance explains counts as none.
+    rho = float(centred[1:] @ centred[:-1]) / power
+    rho = rho + (1 + 4 * rho) / values.size
+    if rho < 2 / math.sqrt(values.size):
+        return float(values.size)
+    return max(2.0, values.size * (1 - rho) / (1 + rho))
 
 
 def moderate(found: Sequence[Between | None]) -> list[Dispersion]:

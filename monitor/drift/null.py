@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special  # of these few functions: scipy.stats takes half a second and 80 MB
 
+from monitor.drift.dispersion import independent_blocks
 from monitor.drift.homogeneity import chance_moments, chi_squared, pool_bins, pooled, upper_tail
 from monitor.drift.reference import ReferenceColumn, all_counts
 from monitor.drift.saddlepoint import signed_roots
@@ -90,10 +91,10 @@ def _tail(row: _Row, root: float, reference: ReferenceColumn, current: ColumnPro
     """Unusual both for chance and for the baseline's own blocks."""
     statistic = reference.statistics[row.at]
     by_chance = float(2 * special.ndtr(-abs(root)))
-    over_time = reference.dispersions[row.at].tail(root, row.effective)
+    over_time = reference.dispersions[row.at].tail(root, row.effective, statistic.heavy)
     if statistic.name == "location" and reference.medians.size and isinstance(current, NumericProfile):
         # Ranks end at 0 and 1 while a season goes on: the column's own unit tells when it leaves what was known.
-        over_time = min(over_time, _student(reference.medians, current.quantile(0.5)))
+        over_time = min(over_time, 2 * _student(reference.medians, current.quantile(0.5)))
     return max(by_chance, over_time)
 
 
@@ -111,8 +112,7 @@ def _shape(reference: ReferenceColumn, current: ColumnProfile) -> tuple[float, f
     by_chance = upper_tail(value, mean, deviation)
     if reference.shapes is None:
         return weight, by_chance
-    usual = mean + reference.shapes.excess * rows
-    return weight, max(by_chance, _student(usual, value, one_sided=True))
+    return weight, max(by_chance, reference.shapes.tail(max(value - mean, 0.0), rows))
 
 
 def usual_distance(reference: ReferenceColumn) -> float:
@@ -124,14 +124,18 @@ def usual_distance(reference: ReferenceColumn) -> float:
     return float(distances.mean() + special.stdtrit(distances.size - 1, 0.995) * spread)
 
 
-def _student(blocks: Array, value: float, *, one_sided: bool = False) -> float:
-    """Chance that one more block is this far out: Student's prediction interval."""
+def _student(blocks: Array, value: float) -> float:
+    """Two-sided chance that one more block is this far out: Student's prediction interval.
+
+    Blocks count by what they are worth: alike neighbours differ less from each other than from what comes after them.
+    """
+    alone = independent_blocks(blocks)
     with np.errstate(over="ignore", invalid="ignore"):
-        deviation = float(blocks.std(ddof=1)) * math.sqrt(1 + 1 / blocks.size)
-        distance = value - float(blocks.mean())
+        known = max(1 - (blocks.size / alone - 1) / (blocks.size - 1), 0.2)
+        deviation = float(blocks.std(ddof=1)) * math.sqrt((1 + 1 / alone) / known)
+        distance = abs(value - float(blocks.mean()))
     if not math.isfinite(deviation) or math.isnan(distance):
         return 1.0  # values too large to compute with: nothing is unusual by them
     if deviation < 1e-12:
-        return float((distance if one_sided else abs(distance)) < 1e-9)
-    tail = float(special.stdtr(blocks.size - 1, -(distance if one_sided else abs(distance)) / deviation))
-    return tail if one_sided else 2 * tail
+        return float(distance < 1e-9)
+    return float(2 * special.stdtr(max(alone - 1, 1.0), -distance / deviation))

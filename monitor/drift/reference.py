@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
 from scipy import special
 
 from monitor.baselines import BaselineProfile
-from monitor.drift.dispersion import LEAST_BLOCKS, Dispersion, between_blocks, moderate
+from monitor.drift.dispersion import LEAST_BLOCKS, Dispersion, between_blocks, independent_blocks, moderate
 from monitor.drift.homogeneity import chance_moments, chi_squared
 from monitor.drift.scores import Array, Statistic, part_counts, statistics_of
 from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
@@ -23,10 +23,22 @@ _KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class ShapeBlocks:
-    """Per block: by how much X2 exceeds chance, per row, and the Jensen-Shannon divergence beyond chance."""
+    """How shapes differ between the blocks beyond chance.
 
-    excess: Array
+    `excess` is by how much X2 exceeds its mean by chance, per row and on average; `blocks` how many independent blocks
+    say so; `divergences` the Jensen-Shannon divergence of each beyond chance.
+    """
+
+    excess: float
+    blocks: float
     divergences: Array
+
+    def tail(self, excess: float, rows: float) -> float:
+        """Chance of a window whose X2 exceeds chance by this: X2 is a square of what moves between windows."""
+        usual = max(self.excess, 0.0) * rows
+        if usual <= 0:
+            return 0.0
+        return float(2 * special.stdtr(max(self.blocks - 1, 1.0), -math.sqrt(excess / usual)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,13 @@ def _dispersions(
         ]
         for (name, at), dispersion in zip(same, moderate(found), strict=True):
             dispersions[name][at] = dispersion
-    return dispersions
+    return {name: _with_floor(statistics[name], found) for name, found in dispersions.items()}
+
+
+def _with_floor(statistics: Sequence[Statistic], found: list[Dispersion]) -> list[Dispersion]:
+    """Far scores follow the location, and few blocks show too little of how far: they vary at least as it does."""
+    least = max((d.between for s, d in zip(statistics, found, strict=True) if s.name == "location"), default=0.0)
+    return [replace(d, between=max(d.between, least)) if s.far else d for s, d in zip(statistics, found, strict=True)]
 
 
 def _medians(blocks: Sequence[ColumnProfile]) -> Array:
@@ -107,16 +125,18 @@ def _shapes(profile: ColumnProfile, blocks: Sequence[ColumnProfile]) -> ShapeBlo
     if len(counts) < LEAST_BLOCKS:
         return None
     reference = all_counts(profile)
-    excess, divergences = [], []
+    excess, weights, divergences = [], [], []
     for block in counts:
         rest = np.maximum(reference - block, 0.0)
         rest = rest if rest.sum() else reference
         rows = 1 / (1 / block.sum() + 1 / rest.sum())
-        excess.append(max(chi_squared(rest, block) - chance_moments(rest, block)[0], 0.0) / rows)
+        excess.append((chi_squared(rest, block) - chance_moments(rest, block)[0]) / rows)
+        weights.append(rows)
         # By chance alone a divergence of k bins is about (k - 1) / 8 per row.
         by_chance = (np.count_nonzero(reference) - 1) / 8 / rows
         divergences.append(max(divergence(rest, block) - by_chance, 0.0))
-    return ShapeBlocks(np.array(excess), np.array(divergences))
+    alone = independent_blocks(np.sqrt(np.maximum(excess, 0.0)))
+    return ShapeBlocks(float(np.average(excess, weights=weights)), alone, np.array(divergences))
 
 
 def divergence(reference: Array, current: Array) -> float:

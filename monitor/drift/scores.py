@@ -27,6 +27,8 @@ NUMERIC_SHAPE = 0.1
 CATEGORIES, UNSEEN, CATEGORY_SHAPE = 0.35, 0.05, 0.56
 MOST_CELLS = 20
 TAIL_SHARE = 0.0051
+_FAR = frozenset({"skewness", "low_tail", "high_tail"})
+_HEAVY = _FAR | {"rank_spread", "spread"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,16 @@ class Statistic:
     weight: float
     scores: Array
     reference: Array
+
+    @property
+    def heavy(self) -> bool:
+        """Whether it is a power of what moves between windows, and so now and then very large."""
+        return self.name in _HEAVY
+
+    @property
+    def far(self) -> bool:
+        """Whether it looks at the ends of the distribution most."""
+        return self.name in _FAR
 
 
 def statistics_of(reference: ColumnProfile) -> list[Statistic]:
