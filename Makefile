@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help install demo up test test-slow test-fuzz test-servers test-kill check docs format bench bench-client bench-demo bench-drift bench-ingest clean
+.PHONY: help install demo up test test-slow test-fuzz test-servers test-kill check docs format bench bench-client bench-demo bench-detection bench-drift bench-ingest clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -59,7 +59,7 @@ format: $(VENV)/.installed-dev ## apply the house format
 bench: $(VENV)/.installed-dev ## every benchmark; each ends with one line of JSON
 	$(BIN)/python -m benchmarks
 
-bench-client bench-demo bench-drift bench-ingest: bench-%: $(VENV)/.installed-dev ## one benchmark
+bench-client bench-demo bench-detection bench-drift bench-ingest: bench-%: $(VENV)/.installed-dev ## one benchmark
 	$(BIN)/python -m benchmarks.$*
 
 clean: ## remove the environment and the demo's data

@@ -1,0 +1,69 @@
+"""At the same rate of false alarms: how often does one drifted column among twenty raise the alarm?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.detection.detectors import DETECTORS, PEERS, Detector
+from benchmarks.detection.samples import KINDS, Draw, Kind
+
+COLUMNS, RATE, REFERENCE_ROWS = 20, 0.01, 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Shares of drifted windows found, by detector; the mean over the grades of one kind."""
+
+    kind: str
+    found: dict[str, float]
+
+    @property
+    def gap(self) -> float:
+        """How many points the best peer is ahead of Kedge."""
+        return 100 * (max(self.found[peer] for peer in PEERS) - self.found["Kedge"])
+
+
+def measure_power(references: int, calm: int, drifted: int) -> list[Power]:
+    """Every kind: `references` references, each with so many calm and drifted windows of the column."""
+    return [_kind(at, kind, references, calm, drifted) for at, kind in enumerate(KINDS)]
+
+
+def lead(powers: Sequence[Power]) -> float:
+    """Points by which Kedge is ahead of the best single peer, both averaged over all kinds."""
+    means = {name: float(np.mean([power.found[name] for power in powers])) for name in DETECTORS}
+    return 100 * (means["Kedge"] - max(means[peer] for peer in PEERS))
+
+
+def _kind(at: int, kind: Kind, references: int, calm: int, drifted: int) -> Power:
+    shares: dict[str, list[float]] = {name: [] for name in DETECTORS}
+    for rows, grades in kind.grades.items():
+        random = np.random.default_rng([23, at, rows])
+        made = [_made(kind, random) for _ in range(references)]
+        limits = {name: _limit(name, made, kind.before, random, rows, calm) for name in DETECTORS}
+        for grade in grades:
+            draw = kind.after(grade)
+            windows = [[draw(random, rows) for _ in range(drifted)] for _ in made]
+            for name in DETECTORS:
+                hits = [
+                    detectors[name].score(window) > limits[name]
+                    for detectors, own in zip(made, windows, strict=True)
+                    for window in own
+                ]
+                shares[name].append(float(np.mean(hits)))
+    return Power(kind.name, {name: float(np.mean(found)) for name, found in shares.items()})
+
+
+def _made(kind: Kind, random: np.random.Generator) -> dict[str, Detector]:
+    reference = kind.before(random, REFERENCE_ROWS)
+    return {name: make(reference, kind.categorical) for name, make in DETECTORS.items()}
+
+
+def _limit(
+    name: str, made: list[dict[str, Detector]], draw: Draw, random: np.random.Generator, rows: int, calm: int
+) -> float:
+    """The score that one of twenty calm columns exceeds in 1 % of windows."""
+    scores = [detectors[name].score(draw(random, rows)) for detectors in made for _ in range(calm)]
+    return float(np.quantile(scores, (1 - RATE) ** (1 / COLUMNS)))
