@@ -22,7 +22,7 @@ from collectors.metrics import CollectorMetrics
 from collectors.payloads import pack
 from collectors.privacy import Privacy
 from collectors.validation import Terms, Validated, validate
-from monitor.config import NO_MAPPING, CollectorSettings
+from monitor.config import CollectorSettings
 from monitor.lake import Kind
 from monitor.records import Refusal
 
@@ -127,12 +127,9 @@ class Collector:
             accepted, refused = 0, accepted + refused
         elif receipt.repeated:
             accepted, refused, repeated = 0, 0, accepted + refused
-        if accepted:
-            self.metrics.record_of(taken.delivery.kind, "accepted").inc(accepted)
-        if refused:
-            self.metrics.record_of(taken.delivery.kind, "refused").inc(refused)
-        if repeated:
-            self.metrics.record_of(taken.delivery.kind, "repeated").inc(repeated)
+        for outcome, count in (("accepted", accepted), ("refused", refused), ("repeated", repeated)):
+            if count:
+                self.metrics.record_of(taken.delivery.kind, outcome).inc(count)
 
     def log_of(self, body: bytes, request: Request, at: datetime | None = None) -> Log:
         """A body as a format is handed it; `at` is when it was last written, where that is not when it was received."""
@@ -143,7 +140,7 @@ class Collector:
             headers=request.headers,
             path=request.path,
             at=at or request.received_at,
-            mapping=self.settings.mappings.get(request.model or "") or NO_MAPPING,
+            mapping=self.settings.mapping_of(request.model),
             mappings=self.settings.mappings,
             memory=request.memory,
         )

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from collectors.formats import Log, LogFormat, find_format, format_names
-from monitor.config import NO_MAPPING, CollectorSettings, SourceSettings
+from monitor.config import CollectorSettings, SourceSettings
 from monitor.db.database import Database
 from monitor.errors import ConfigError
 from monitor.plugins import SOURCES
@@ -55,7 +55,7 @@ class SourceContext:
         if self.settings.format != "auto":
             return self.settings.format
         model = self.settings.model or None
-        mapping = self.limits.mappings.get(model or "") or NO_MAPPING
+        mapping = self.limits.mapping_of(model)
         return recognise(Log(head, model=model, path=path, mapping=mapping)).name
 
 

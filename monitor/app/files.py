@@ -17,7 +17,6 @@ from collectors.privacy import Privacy
 from collectors.registration import register
 from collectors.validation import Terms, validate
 from monitor.app.control import clock
-from monitor.config import NO_MAPPING
 from monitor.db.models import Baseline
 from monitor.engines import RowSource
 from monitor.errors import Conflict, InvalidValue, NotFound
@@ -73,7 +72,7 @@ def read_records(stores: Stores, model: str, path: Path, format_name: str, now: 
     """Every prediction and label of a file, as records of this model."""
     check_model_name(model)
     limits = stores.settings.collector
-    log = Log(read_file(path), model=model, path=str(path), at=now, mapping=limits.mappings.get(model) or NO_MAPPING)
+    log = Log(read_file(path), model=model, path=str(path), at=now, mapping=limits.mapping_of(model))
     log_format = choose_format(log, format_name)
     terms = Terms(now, limits, random_ids, model=model, body_bytes=limits.max_record_bytes, privacy=Privacy.of(limits))
     predictions: list[PredictionRecord] = []

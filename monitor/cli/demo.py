@@ -26,6 +26,7 @@ from monitor.demo.story import DAYS, Options, Story
 from monitor.demo.summary import Summary
 from monitor.errors import ConfigError, Unavailable
 
+# How soon a signal that Python lost around a fork is raised again.
 _AGAIN_SECONDS = 0.1
 
 
@@ -106,6 +107,7 @@ def _ending(story: Story, folder: Path, console: Console) -> Iterator[None]:
         sys.exit(128 + number)
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    before[signal.SIGALRM] = signal.getsignal(signal.SIGALRM)
     try:
         yield
     except httpx.HTTPError as error:

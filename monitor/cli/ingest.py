@@ -25,7 +25,6 @@ from monitor.app.stores import open_stores
 from monitor.app.understanding import Understood
 from monitor.cli.output import FINDING, UNAVAILABLE, JsonFlag, err, fail, out, print_json
 from monitor.cli.settings import read_settings
-from monitor.config import NO_MAPPING
 from monitor.lake import Kind
 from monitor.records import check_model_name
 
@@ -79,7 +78,7 @@ def ingest(
     wish = Wish(
         path=None if file == "-" else Path(file),
         kind=Kind.LABELS if labels else Kind.PREDICTIONS,
-        mapping=load_mapping(mapping) if mapping else settings.collector.mappings.get(model or "", NO_MAPPING),
+        mapping=load_mapping(mapping) if mapping else settings.collector.mapping_of(model),
         model=model,
         version=version,
         format_name=format_name,

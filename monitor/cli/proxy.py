@@ -13,7 +13,6 @@ from collectors.proxy.server import ProxySettings, run
 from collectors.proxy.target import Address, read_target
 from monitor.cli.output import err, out
 from monitor.cli.settings import read_settings
-from monitor.config import NO_MAPPING
 from monitor.errors import ConfigError
 from monitor.records import check_model_name
 
@@ -87,7 +86,7 @@ def proxy(
         where = f"http://{host}:{port}"
         out.print(f"{where} now forwards to {proxied.target}; predictions of {model} go to {collector}", markup=False)
 
-    recorder = run(proxied, logger, settings.collector.mappings.get(model, NO_MAPPING), say)
+    recorder = run(proxied, logger, settings.collector.mapping_of(model), say)
     counts, stats = recorder.counts, logger.stats
     lost = sum(stats.dropped.values())
     err.print(
