@@ -52,7 +52,7 @@ def markdown(results: Results) -> str:
                 for each in results.rates
             ],
         ),
-        "**Drifted windows found**, one column of twenty drifting, all at the same rate of false alarms (1 % of windows):",
+        "**Drifted windows found**, one column of twenty drifting, all at the same rate of false alarms (1 %):",
         _table(
             ["kind of drift", *names],
             [[power.kind, *(f"{power.found[name]:.0%}" for name in names)] for power in results.powers],
@@ -76,9 +76,9 @@ def markdown(results: Results) -> str:
             ),
         ]
     parts.append(
-        f"A shift of 0.01 standard deviations at 1,000,000 rows raised {results.tiny_shift_alarms} alarms. With one value "
-        f"of 1e6 among 1,000, {results.outliers[0]:.1%} of calm windows alarmed, and {results.outliers[1]:.0%} of shifts "
-        "by one deviation were found."
+        f"A shift of 0.01 standard deviations at 1,000,000 rows raised {results.tiny_shift_alarms} alarms. With one "
+        f"value of 1e6 among 1,000, {results.outliers[0]:.1%} of calm windows alarmed, and {results.outliers[1]:.0%} "
+        "of shifts by one deviation were found."
     )
     return "\n\n".join(parts)
 

@@ -17,12 +17,15 @@ from monitor.drift.methods import DriftMethod
 from monitor.drift.null import p_values, usual_distance
 from monitor.drift.reference import ReferenceColumn, all_counts, prepare_columns, prepared
 from monitor.drift.words import describe_change
+from monitor.false_discovery import false_discovery
 from monitor.points import Status
 from monitor.profiles import ColumnProfile, WindowProfile
 
 PREDICTION = "prediction"
-SMALLEST = 0.1
-RATE = 0.01
+# A mean that moves by 0.14 standard deviations, or a PSI of 0.02: less is nothing to wake anybody for.
+SMALLEST = 0.05
+# The approximations behind p-values are good to a quarter; so 1 % of windows is never exceeded.
+RATE = 0.0075
 
 
 class ColumnVerdict(msgspec.Struct, frozen=True):
@@ -116,21 +119,6 @@ def _with_correction(verdict: ColumnVerdict, p_value: float, rate: float) -> Col
     breach = verdict.breach and p_value <= rate
     why = verdict.why if breach or not verdict.breach else f"{verdict.why}; no more than the baseline itself varies"
     return msgspec.structs.replace(verdict, p_value=p_value, breach=breach, why=why)
-
-
-def false_discovery(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Benjamini-Hochberg adjusted p-values.
-
-    >>> false_discovery({"a": 0.01, "b": 0.04, "c": 0.5})
-    {'a': 0.03, 'b': 0.06, 'c': 0.5}
-    """
-    ranked = sorted(p_values, key=lambda name: p_values[name], reverse=True)
-    adjusted: dict[str, float] = {}
-    smallest = 1.0
-    for index, name in enumerate(ranked):
-        smallest = min(smallest, p_values[name] * len(ranked) / (len(ranked) - index))
-        adjusted[name] = smallest
-    return {name: adjusted[name] for name in p_values}
 
 
 def _without_value(name: str, n: int, limit: float, status: Status, why: str) -> ColumnVerdict:

@@ -12,9 +12,10 @@ import pytest
 from scipy import stats
 
 from alerts.signing import Signer
-from monitor.baselines import MOST_BINS, MOST_CATEGORIES
+from monitor.baselines import MOST_BINS, MOST_CATEGORIES, TAIL_QUANTILES
 from monitor.drift import DriftRule, get_method
-from monitor.drift.null import DRAWS, LEAST_BLOCKS
+from monitor.drift.dispersion import LEAST_BLOCKS
+from monitor.drift.judge import SMALLEST
 from monitor.evaluation import default_rules
 from monitor.evaluation.evaluate import COVERAGE_SHARE
 from monitor.evaluation.thresholds import LEAST_NORMAL
@@ -28,17 +29,19 @@ from monitor.windows import parse_size
 from tests.docs.pages import blocks, pages
 
 CONCEPTS = " ".join(pages()["docs/concepts.md"].split())
+NAMED = {6: "six"}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 @pytest.mark.parametrize(
     "sentence",
     [
-        f"up to {MOST_BINS} quantiles for numbers, up to {MOST_CATEGORIES} categories",
-        f"{DRAWS} such windows are drawn",
+        f"up to {MOST_BINS} quantiles for numbers, with {NAMED[2 * len(TAIL_QUANTILES)]} more in the tails, "
+        f"up to {MOST_CATEGORIES} categories",
         f"less than {COVERAGE_SHARE:.0%} of the usual coverage".replace("%", " %"),
         f"until {ENOUGH_LABELS:.0%} of it have labels".replace("%", " %"),
-        f"false discovery rate is at most {DriftRule().rate:.0%}".replace("%", " %"),
+        f"false discovery rate is at most {DriftRule().rate:.2%}".replace("%", " %"),
+        f"`monitoring.smallest_drift`, {SMALLEST} by default",
         f"a grid** of 1/{SCORE_BINS_PER_UNIT} of the score, and latencies to {RELATIVE_ERROR:.0%}".replace("%", " %"),
         {8: "It takes eight windows with rows"}[LEAST_WINDOWS],
         {5: "This needs five blocks or more"}[LEAST_BLOCKS],
@@ -63,9 +66,9 @@ def test_the_default_monitors_are_those_of_the_page() -> None:
 
 
 def test_the_guide_to_distances_is_right() -> None:
-    assert "its mean moves by 0.3 standard deviations, and the distance is about 0.1; by 0.6, about 0.2" in CONCEPTS
+    assert "its mean moves by 0.14 standard deviations, and the distance is about 0.05; by 0.3, about 0.1" in CONCEPTS
     inner = stats.norm.ppf(np.arange(1, MOST_BINS) / MOST_BINS)
-    for shift, distance in ((0.3, 0.1), (0.6, 0.2)):
+    for shift, distance in ((0.14, 0.05), (0.3, 0.1)):
         shares = np.diff(np.concatenate([[0], stats.norm.cdf(inner - shift), [1]]))
         assert get_method("jensenshannon")(np.ones(MOST_BINS), shares) == pytest.approx(distance, abs=0.01)
 
