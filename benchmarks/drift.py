@@ -1,158 +1,161 @@
-"""Drift of many columns: how fast, and how often it cries wolf, against Evidently's DataDriftPreset in the same run.
+"""What a drift check costs, against Evidently, NannyML and whylogs in the same run.
 
-    python -m benchmarks.drift [--rows 200000]
+    python -m benchmarks.drift [--quick] [--without-peers] [--no-page]
 
-Speed: a Parquet file of rows x 20 columns (15 numbers, 5 categories) to a verdict per column, the baseline prepared
-once.
-False alarms: windows of 100 rows without any drift; a window counts when any of its 20 columns is flagged.
+The last line is JSON: `vs_evidently`, `vs_nannyml`, `vs_whylogs` (their time over ours, 1M × 20; `vs_nannyml_fitted`
+leaves out what NannyML needs once per reference), `vs_floor` (ours over DuckDB's bare histograms), `rss_mb_1m`,
+`rss_mb_10m` (peak memory of one check), `large_s` (10M × 20), `wide_s` (300k × 1,000), `range_30d_ms`,
+`models_per_core` (20 columns, windows of 5 minutes, that one worker keeps current on one core). docs/benchmarks.md gets
+the table with the method. Peers are installed by pip into `.bench` the first time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
+import subprocess
+import sys
 import tempfile
-import time
-import warnings
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from monitor.baselines import BaselineProfile
-from monitor.drift import DriftRule, judge_columns
-from monitor.engines import Engine, ProfileRequest, RowSource, get_engine
-from monitor.profiles import WindowProfile
-from monitor.schemas import Feature, FeatureKind
-
-NUMBERS, CATEGORIES = 15, 5
-START = datetime(2026, 1, 1, tzinfo=UTC)
-END = START + timedelta(days=1)
-BASELINE_ROWS, SMALL_ROWS, ROUNDS = 5000, 100, 3
-# Evidently takes a second per window, and needs few to show its rate.
-OUR_WINDOWS, THEIR_WINDOWS = 300, 20
+from benchmarks.drift_data import write_baseline, write_features, write_rows
+from benchmarks.drift_range import range_ms
+from benchmarks.drift_shape import Shape
+from benchmarks.drift_table import Line, section, write_part
+from benchmarks.peers.environments import PEERS, run_peer
 
 
-def frame(random: np.random.Generator, rows: int) -> pd.DataFrame:
-    """Rows without drift: always from the same distributions."""
-    numbers = {f"n{i}": random.normal(size=rows) for i in range(NUMBERS)}
-    letters = np.array(list("abcdef"))
-    categories = {f"c{i}": letters[random.integers(0, 6, rows)] for i in range(CATEGORIES)}
-    return pd.DataFrame({**numbers, **categories})
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The sizes: `compared` with peers, the last of which the figures are about; `large` and `wide` alone."""
+
+    compared: tuple[Shape, ...]
+    large: Shape
+    wide: Shape
+    windows: int
+    rounds: int
+    peer_rounds: int
+    worker: tuple[int, int]
+    """Models and windows of each, for the worker on one core."""
 
 
-def features() -> dict[str, Feature]:
-    numbers = [Feature(f"n{i}", FeatureKind.NUMERIC, f"feature_n{i}") for i in range(NUMBERS)]
-    categories = [Feature(f"c{i}", FeatureKind.CATEGORICAL, f"feature_c{i}") for i in range(CATEGORIES)]
-    return {feature.name: feature for feature in (*numbers, *categories)}
+FULL = Plan(
+    (Shape(10_000), Shape(100_000), Shape(1_000_000)), Shape(10_000_000), Shape(300_000, 1000), 720, 5, 3, (20, 6)
+)
+QUICK = Plan((Shape(1000), Shape(5000)), Shape(20_000), Shape(2000, 60), 48, 1, 1, (1, 1))
 
 
-def lake_table(rows: pd.DataFrame) -> pa.Table:
-    """The rows in the lake's columns."""
-    n = len(rows)
-    fixed = {
-        "prediction_id": [str(i) for i in range(n)],
-        "event_time": pa.array([START] * n, pa.timestamp("us", "UTC")),
-        "version": ["1"] * n,
-        "prediction": ["1"] * n,
-        "prediction_value": [1.0] * n,
-        "score": pa.array([None] * n, pa.float64()),
-        "scores": pa.array([None] * n, pa.map_(pa.string(), pa.float64())),
-        "latency_ms": pa.array([None] * n, pa.float64()),
-        "status_code": pa.array([None] * n, pa.int32()),
-        "error": pa.array([None] * n, pa.string()),
-        "sampling_fraction": [1.0] * n,
-        "type_errors": pa.array([None] * n, pa.map_(pa.string(), pa.string())),
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift")
+    parser.add_argument("--quick", action="store_true", help="small sizes: whether it runs, not how fast")
+    parser.add_argument("--without-peers", action="store_true", help="Kedge and the floor alone")
+    parser.add_argument("--no-page", action="store_true", help="leave docs/benchmarks.md as it is")
+    options = parser.parse_args(arguments)
+    plan = QUICK if options.quick else FULL
+    peers = () if options.without_peers else PEERS
+    with tempfile.TemporaryDirectory(prefix="kedge-bench-") as folder:
+        run(plan, peers, Path(folder), page=not options.no_page and not options.quick)
+    return 0
+
+
+def run(plan: Plan, peers: tuple[str, ...], folder: Path, page: bool) -> None:
+    random = np.random.default_rng(1)
+    versions: dict[str, str] = {}
+    lines = [_compared(shape, plan, peers, folder, random, versions) for shape in plan.compared]
+    lines += [_alone(shape, plan, folder, random) for shape in (plan.large, plan.wide)]
+    *_, main_size, large, wide = lines
+    figures = {
+        **{f"vs_{peer}": _ratio(main_size.seconds[peer], main_size.seconds["Kedge"]) for peer in peers},
+        **(
+            {"vs_nannyml_fitted": _ratio(main_size.seconds["nannyml, fitted"], main_size.seconds["Kedge"])}
+            if peers
+            else {}
+        ),
+        "vs_floor": _ratio(main_size.seconds["Kedge"], main_size.seconds["floor"]),
+        "rss_mb_1m": round(main_size.rss_mb),
+        "rss_mb_10m": round(large.rss_mb),
+        "large_s": round(large.seconds["Kedge"] or 0.0, 2),
+        "wide_s": round(wide.seconds["Kedge"] or 0.0, 2),
+        "range_30d_ms": round(range_ms(folder, random, plan.windows), 1),
+        "models_per_core": _models_per_core(*plan.worker),
     }
-    return pa.table({**fixed, **{f"feature_{name}": rows[name].to_numpy() for name in rows}})
+    lines = [Line(line.size, dict.fromkeys(lines[0].seconds) | dict(line.seconds), line.rss_mb) for line in lines]
+    text = section(lines, versions, figures)
+    print(text)
+    if page:
+        write_part("bench-drift", text)
+    print(json.dumps({"bench": "drift", **figures}))
 
 
-def read(engine: Engine, source: RowSource, baseline: BaselineProfile | None) -> WindowProfile:
-    columns = baseline.columns if baseline else engine.sample(source, RowSource(), START, END, features()).columns
-    return engine.profile(ProfileRequest(source, RowSource(), START, END, features(), columns))
+def _compared(
+    shape: Shape,
+    plan: Plan,
+    peers: tuple[str, ...],
+    folder: Path,
+    random: np.random.Generator,
+    versions: dict[str, str],
+) -> Line:
+    reference = write_rows(folder / "reference.parquet", shape, random)
+    current = write_rows(folder / "current.parquet", shape, random)
+    baseline = write_baseline(folder / "baseline", reference, shape)
+    seconds: dict[str, float | None] = dict.fromkeys(("Kedge", "floor", *peers))
+    seconds["Kedge"], rss = _check("kedge", baseline, current, plan.rounds)
+    seconds["floor"], _ = _check("floor", baseline, current, plan.rounds)
+    if peers:
+        ours = [write_features(folder / f"features-{path.name}", path, shape) for path in (reference, current)]
+        for peer in peers:
+            timing = run_peer(peer, *ours, plan.peer_rounds)
+            seconds[peer], versions[peer] = median(timing.seconds), timing.version
+            if peer == "nannyml":  # what it takes once the reference is fitted, which Kedge's baseline is too
+                fitted = [whole - first for whole, first in zip(timing.seconds, timing.prepare_seconds, strict=True)]
+                seconds["nannyml, fitted"] = median(fitted)
+    print(f"{shape}: {_shown(seconds)}", flush=True)
+    return Line(str(shape), seconds, rss)
 
 
-def freeze(engine: Engine, rows: pd.DataFrame) -> BaselineProfile:
-    source = RowSource(table=lake_table(rows))
-    sample = engine.sample(source, RowSource(), START, END, features())
-    whole = engine.profile(ProfileRequest(source, RowSource(), START, END, features(), sample.columns))
-    return BaselineProfile(dict(sample.columns), None, whole)
+def _alone(shape: Shape, plan: Plan, folder: Path, random: np.random.Generator) -> Line:
+    few = Shape(min(shape.rows, 100_000), shape.columns)
+    reference = write_rows(folder / "reference.parquet", few, random)
+    baseline = write_baseline(folder / "baseline", reference, few)
+    current = write_rows(folder / "current.parquet", shape, random)
+    seconds, rss = _check("kedge", baseline, current, min(plan.rounds, 3))
+    print(f"{shape}: {_shown({'Kedge': seconds})}", flush=True)
+    return Line(str(shape), {"Kedge": seconds}, rss)
 
 
-def evidently_flags(reference: pd.DataFrame, current: pd.DataFrame) -> int:
-    """How many columns Evidently's defaults flag."""
-    from evidently import Report
-    from evidently.presets import DataDriftPreset
+def _check(side: str, baseline: Path, current: Path, rounds: int) -> tuple[float, float]:
+    """Median seconds of some rounds, and the peak memory in MB of a process that does one."""
+    command = [sys.executable, "-m", "benchmarks.drift_check", side, str(baseline), str(current)]
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = Report([DataDriftPreset()]).run(current, reference).dict()
-    return int(found["metrics"][0]["value"]["count"])
+    def run_once(rounds: int) -> dict[str, Any]:
+        done = subprocess.run([*command, str(rounds)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{side} failed:\n{done.stderr[-2000:]}")
+        return dict(json.loads(done.stdout.splitlines()[-1]))
 
-
-def seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    timed = run_once(rounds)
+    return median(timed["seconds"]), (timed if rounds == 1 else run_once(1))["rss_mb"]
 
 
-def speed(engine: Engine, random: np.random.Generator, rows: int) -> tuple[float, float]:
-    """Median seconds of Kedge from Parquet to verdicts, and of Evidently on the frames already in memory."""
-    reference, current = frame(random, rows), frame(random, rows)
-    baseline = freeze(engine, reference)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "current.parquet"
-        pq.write_table(lake_table(current), path)
-        source = RowSource(files=[str(path)])
-        ours = [seconds(lambda: judge_columns(baseline, read(engine, source, baseline), DriftRule())) for _ in range(5)]
-    theirs = [seconds(lambda: evidently_flags(reference, current)) for _ in range(ROUNDS)]
-    return statistics.median(ours), statistics.median(theirs)
+def _models_per_core(models: int, windows: int) -> int:
+    command = [sys.executable, "-m", "benchmarks.drift_worker", "--models", str(models), "--windows", str(windows)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(json.loads(done.stdout.splitlines()[-1])["models_per_core"])
 
 
-def false_alarms(engine: Engine, random: np.random.Generator) -> tuple[float, float]:
-    """Share of small windows without drift in which anything is flagged: Kedge's and Evidently's."""
-    reference = frame(random, BASELINE_ROWS)
-    baseline = freeze(engine, reference)
-    ours = theirs = 0
-    for i in range(OUR_WINDOWS):
-        window = frame(random, SMALL_ROWS)
-        profile = read(engine, RowSource(table=lake_table(window)), baseline)
-        ours += any(verdict.breach for verdict in judge_columns(baseline, profile, DriftRule()))
-        theirs += i < THEIR_WINDOWS and evidently_flags(reference, window) > 0
-    return ours / OUR_WINDOWS, theirs / THEIR_WINDOWS
+def _ratio(above: float | None, below: float | None) -> float:
+    return round((above or 0.0) / (below or 1.0), 2)
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(prog="python -m benchmarks.drift")
-    options.add_argument("--rows", type=int, default=200_000)
-    rows = options.parse_args().rows
-    random, engine = np.random.default_rng(1), get_engine()
-    kedge, evidently = speed(engine, random, rows)
-    ours, theirs = false_alarms(engine, random)
-    import evidently as peer
-
-    print(f"cores {os.cpu_count()}, {rows:,} x {NUMBERS + CATEGORIES} columns, Evidently {peer.__version__}")
-    print(f"{'':44}{'Kedge':>10}{'Evidently':>12}")
-    print(f"{'seconds to verdicts (median)':44}{kedge:>10.2f}{evidently:>12.2f}")
-    print(f"{f'windows of {SMALL_ROWS} rows with a false alarm':44}{ours:>10.1%}{theirs:>12.0%}")
-    print(
-        json.dumps(
-            {
-                "bench": "drift",
-                "rows": rows,
-                "vs_evidently": round(evidently / kedge, 1),
-                "false_alarms": round(ours, 4),
-                "false_alarms_evidently": theirs,
-            }
-        )
-    )
+def _shown(seconds: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items() if value is not None)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -48,6 +48,9 @@ def join(request: Half, response: Half) -> list[WirePrediction]:
             tags=asked.tags | answered.tags if answered.tags else asked.tags,
             entity_id=answered.entity_id or asked.entity_id,
             sampling_fraction=min(answered.sampling_fraction, asked.sampling_fraction),
+            request_bytes=_first(asked.request_bytes, answered.request_bytes),
+            response_bytes=_first(answered.response_bytes, asked.response_bytes),
+            resources=_first(answered.resources, asked.resources),
             label=_first(answered.label, asked.label),
             label_time=_first(answered.label_time, asked.label_time),
         )

@@ -19,6 +19,7 @@ from monitor.log_paths import Step, parse_path
 from monitor.mapping_settings import MAPPED_FIELDS, MappingSettings
 
 _TIMES = ("event_time", "label_time")
+_SIZES = ("request_bytes", "response_bytes")
 _TEXT = ("model", "version", "prediction_id", "entity_id", "error")
 _LABEL_FIELDS = {"model", "prediction_id", "label", "label_time"}
 _OF_EVERY_RECORD = ("features", "tags", "model", "version", "event_time", "sampling_fraction")
@@ -135,6 +136,8 @@ class Mapper:
             fields[name] = as_milliseconds(value, self.mapping.latency_unit)
         elif name == "status_code":
             fields[name] = as_status(value)
+        elif name in _SIZES:
+            fields[name] = int(as_number(value, name))
         elif name in ("score", "sampling_fraction"):
             fields[name] = as_number(value, name)
         elif name == "scores":

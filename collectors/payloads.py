@@ -144,6 +144,9 @@ def prediction_records(row: InboxRow) -> list[PredictionRecord]:
             tags=r.tags,
             entity_id=r.entity_id,
             sampling_fraction=r.sampling_fraction,
+            request_bytes=r.request_bytes,
+            response_bytes=r.response_bytes,
+            resources=r.resources,
             source=row.source,
         )
         for r in unpack_predictions(row)[0]

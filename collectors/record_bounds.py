@@ -25,6 +25,7 @@ def are_in_bounds(records: Sequence[WirePrediction]) -> bool:
         and all(100 <= status <= 599 for status in {r.status_code for r in records} if status is not None)
         and all(0 < fraction <= 1 for fraction in {r.sampling_fraction for r in records})
         and all(map(math.isfinite, [r.score for r in records if r.score is not None]))
+        and not any(r.request_bytes is not None or r.response_bytes is not None or r.resources for r in records)
     )
 
 
@@ -39,7 +40,8 @@ def against_bounds(record: WireRecord) -> str | None:
         return str(error)
     if isinstance(record, WireLabel):
         return None
-    for name, value in (("latency_ms", record.latency_ms), ("score", record.score)):
+    used = [(f"resources[{name!r}]", value) for name, value in (record.resources or {}).items()]
+    for name, value in (("latency_ms", record.latency_ms), ("score", record.score), *used):
         if value is not None and not math.isfinite(value):
             return f"{name} is {value}; accepted: a finite number"
     return None

@@ -20,7 +20,7 @@ from collectors.deliveries import Encoding, InboxRow
 from collectors.inbox_file import micros
 from collectors.payloads import complete
 from collectors.wire import WirePrediction
-from monitor.lake import ARROW_TYPES, TIME, complete_table
+from monitor.lake import ARROW_TYPES, MEASURES, TIME, complete_table
 from monitor.schemas import Feature, FeatureKind
 
 _TYPES: Mapping[FeatureKind, Any] = {
@@ -43,10 +43,8 @@ class UsualRows:
         kinds = [(f"f{place}", _TYPES[each.kind], None) for place, each in enumerate(features.values())]
         names = {f"f{place}": name for place, name in enumerate(features)}
         row = msgspec.defstruct("Features", kinds, rename=names, forbid_unknown_fields=True, gc=False)
-        fields = [_field(each, row) for each in msgspec.structs.fields(WirePrediction)]
-        record: Any = msgspec.defstruct("Usual", fields, kw_only=True, forbid_unknown_fields=True, gc=False)
-        self._many: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[record])
-        self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(record)
+        # Most logs never say what a call took, and theirs are read without the columns for it.
+        self._shapes = [_Shape(row, measured=False), _Shape(row, measured=True)]
         self._columns = [
             (each.column, _column_of(f"f{place}"), ARROW_TYPES[each.kind])
             for place, each in enumerate(features.values())
@@ -56,8 +54,18 @@ class UsualRows:
         """The rows' records as the lake's columns, and for each the id of its row."""
         if any(row.encoding is Encoding.MSGPACK for row in rows):
             return None
+        for shape in self._shapes:
+            found = self._read(rows, collector_id, shape)
+            if found is not None:
+                self._shapes.sort(key=lambda each: each is not shape)  # the next rows will be like these
+                return found
+        return None
+
+    def _read(
+        self, rows: Sequence[InboxRow], collector_id: str, shape: _Shape
+    ) -> tuple[pa.Table, np.ndarray[Any, Any]] | None:
         try:
-            decoded = [self._decode(row) for row in rows]
+            decoded = [shape.decode(row) for row in rows]
             records = list(chain.from_iterable(decoded))
             received = np.repeat([micros(row.received_at) for row in rows], list(map(len, decoded)))
             sent = pc.cast(pa.array([record.event_time for record in records], pa.string()), TIME)
@@ -69,10 +77,23 @@ class UsualRows:
         for row, some in zip(rows, decoded, strict=True):
             complete(row, some, collector_id)
         sources = list(chain.from_iterable([row.source] * len(some) for row, some in zip(rows, decoded, strict=True)))
-        table = complete_table(records, event_times, received, sources, columns, [None] * len(records))
+        nothing_odd = [None] * len(records)
+        table = complete_table(records, event_times, received, sources, columns, nothing_odd, shape.measured)
         return table, np.repeat([row.id for row in rows], list(map(len, decoded)))
 
-    def _decode(self, row: InboxRow) -> list[Any]:
+
+class _Shape:
+    """The struct of a record with these features, with or without the fields that few logs have."""
+
+    def __init__(self, features: type[msgspec.Struct], *, measured: bool) -> None:
+        self.measured = measured
+        wire = msgspec.structs.fields(WirePrediction)
+        fields = [_field(each, features) for each in wire if measured or each.name not in MEASURES]
+        record: Any = msgspec.defstruct("Usual", fields, kw_only=True, forbid_unknown_fields=True, gc=False)
+        self._many: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[record])
+        self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(record)
+
+    def decode(self, row: InboxRow) -> list[Any]:
         if row.encoding is Encoding.JSON:
             return self._many.decode(row.payload)
         if row.count == 1:

@@ -20,6 +20,9 @@ MAX_VERSION_LENGTH = 200
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
 Version = Annotated[str, Meta(min_length=1, max_length=MAX_VERSION_LENGTH)]
+Bytes = Annotated[int, Meta(ge=0, le=2**53)]
+ResourceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,64}$")]
+Resources = Annotated[dict[ResourceName, float], Meta(max_length=32)]
 Moment = datetime | float | None
 """ISO-8601 text (UTC where it has no zone) or seconds since 1970; validation turns it into a datetime in UTC."""
 
@@ -43,6 +46,9 @@ class WirePrediction(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_un
     tags: dict[str, str] = {}
     entity_id: Id | None = None
     sampling_fraction: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    request_bytes: Bytes | None = None
+    response_bytes: Bytes | None = None
+    resources: Resources | None = None
     label: Scalar = None
     label_time: Moment = None
 

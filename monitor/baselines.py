@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile, WindowProfile
+from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile, WindowProfile, merge_all
 from monitor.profiles.quality import QualityLimits
 
 MOST_BINS = 64
@@ -71,7 +70,7 @@ def derived_baseline(
     blocks = tuple(window for window in windows if window.service.rows and _is_on_bins(window, frozen))
     if len(blocks) < least:
         return None
-    return BaselineProfile(frozen.columns, frozen.prediction, reduce(WindowProfile.merge, blocks), blocks)
+    return BaselineProfile(frozen.columns, frozen.prediction, merge_all(blocks), blocks)
 
 
 def _is_on_bins(window: WindowProfile, frozen: BaselineProfile) -> bool:

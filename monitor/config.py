@@ -22,10 +22,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from monitor.dimensions import Dimension, parse_dimensions
 from monitor.errors import ConfigError
 from monitor.mapping_settings import NO_MAPPING as NO_MAPPING
 from monitor.mapping_settings import MappingSettings as MappingSettings
+from monitor.model_settings import ModelSettings
 from monitor.privacy_settings import PrivacySettings
+from monitor.slo_settings import SloSettings
 from monitor.windows import parse_size
 
 DEFAULT_FILE = "kedge.toml"
@@ -98,6 +101,10 @@ class CollectorSettings(BaseModel):
         256 * 2**20, ge=2**20, description="Most bytes of bodies in memory at a time; later requests get 429."
     )
 
+    def mapping_of(self, model: str | None) -> MappingSettings:
+        """How the log of this model is read; nothing is mapped for a model that has none."""
+        return self.mappings.get(model or "", NO_MAPPING)
+
     @model_validator(mode="after")
     def _hashes_have_a_key(self) -> Self:
         hashing = sorted(model for model, rules in self.privacy.items() if rules.hash)
@@ -134,15 +141,34 @@ class MonitoringSettings(BaseModel):
         5000, ge=100, description="How many first predictions become the baseline of a new model."
     )
     smallest_drift: float = Field(
-        0.1, ge=0, le=1, description="Least Jensen-Shannon distance (0 to 0.83) worth an alarm of the default monitors."
+        0.05, ge=0, le=1, description="Least Jensen-Shannon distance (0 to 0.83) worth an alarm by default."
     )
     min_rows: int = Field(50, ge=2, description="Windows with fewer rows are `insufficient`, never an alarm.")
+    segments: dict[str, list[str]] = Field(
+        {},
+        description="What windows are sliced by: a list of version, tag:NAME and feature:NAME per model; that of * is "
+        "for every other model.",
+    )
+    most_segments: int = Field(
+        20, ge=1, le=1000, description="Most segments per dimension, by volume; the rest is one, called `other`."
+    )
 
     @field_validator("window")
     @classmethod
     def _window_is_a_size(cls, text: str) -> str:
         parse_size(text)
         return text
+
+    @field_validator("segments")
+    @classmethod
+    def _segments_are_dimensions(cls, segments: dict[str, list[str]]) -> dict[str, list[str]]:
+        for texts in segments.values():
+            parse_dimensions(texts)
+        return segments
+
+    def dimensions(self, model: str) -> tuple[Dimension, ...]:
+        """What this model's windows are sliced by."""
+        return parse_dimensions(self.segments.get(model, self.segments.get("*", [])))
 
 
 class OutgoingSettings(BaseModel):
@@ -213,6 +239,12 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings.model_construct()
     monitoring: MonitoringSettings = MonitoringSettings.model_construct()
     outgoing: OutgoingSettings = OutgoingSettings.model_construct()
+    models: dict[str, ModelSettings] = Field(
+        {}, description="What models predict, what mistakes cost and whom they must treat alike: a table per model."
+    )
+    slos: dict[str, SloSettings] = Field(
+        {}, description="What endpoints promise: a table per service level objective."
+    )
     channels: dict[str, ChannelSettings] = Field({}, description="Where messages go: a table per channel.")
     responses: dict[str, ResponseSettings] = Field(
         {}, description="What Kedge may do about an incident: a table per response."

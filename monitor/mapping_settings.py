@@ -12,7 +12,7 @@ from monitor.log_paths import parse_path
 
 MAPPED_FIELDS = (
     *("model", "version", "prediction_id", "event_time", "prediction", "score", "scores", "latency_ms", "status_code"),
-    *("error", "entity_id", "sampling_fraction", "label", "label_time"),
+    *("error", "entity_id", "sampling_fraction", "request_bytes", "response_bytes", "label", "label_time"),
 )
 """Fields of a record that a mapping may place; `tags.NAME` is one more per tag."""
 

@@ -5,8 +5,10 @@ Our own names can't be taken: a package that is installed must not replace where
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -36,8 +38,14 @@ class Family:
             raise ConfigError(f"{self.noun} {name!r} ({members[name].value}) can't be loaded: {error}") from error
 
     def _members(self) -> dict[str, EntryPoint]:
-        points = sorted(entry_points(group=self.group), key=_is_ours)
-        return {point.name: point for point in points}
+        return _installed(self.group, tuple(sys.path))
+
+
+@lru_cache(maxsize=64)
+def _installed(group: str, _path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """Looked up once per search path: each look reads what every package says of itself, which takes 40 ms."""
+    points = sorted(entry_points(group=group), key=_is_ours)
+    return {point.name: point for point in points}
 
 
 def _is_ours(point: EntryPoint) -> bool:
@@ -48,6 +56,9 @@ FAMILIES: Sequence[Family] = (
     LOG_FORMATS := Family("log format", "kedge.formats"),
     SOURCES := Family("source kind", "kedge.sources"),
     DRIFT_METHODS := Family("drift method", "kedge.drift_methods"),
+    MANY_COLUMN_METHODS := Family("many-column method", "kedge.many_column_methods"),
+    SEQUENCE_METHODS := Family("sequence method", "kedge.sequence_methods"),
+    METRICS := Family("custom metric", "kedge.metrics"),
     ENGINES := Family("engine", "kedge.engines"),
     CHANNELS := Family("channel kind", "kedge.channels"),
     RESPONSE_TARGETS := Family("response target", "kedge.response_targets"),

@@ -49,7 +49,12 @@ def share_point(metric: str, hits: int, n: int, column: str = "") -> Point:
     """A share hits / n with its Wilson interval (Wilson 1927), which stays inside [0, 1] and is fair at small n."""
     if n == 0:
         return undefined(metric, 0, "no rows to compute it from", column)
-    z, p = 1.96, hits / n
+    return Point(metric, hits / n, n, column, *share_interval(hits / n, n))
+
+
+def share_interval(p: float, n: float) -> tuple[float, float]:
+    """The 95 % interval of a share of `n` rows by Wilson; `n` may be an effective number of rows."""
+    z = 1.96
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Point(metric, p, n, column, max(0.0, centre - half), min(1.0, centre + half))
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -26,6 +26,8 @@ class PredictionRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     probability of the positive class (binary) and `scores` the probability per class. A failed call has no
     `prediction` but a `status_code` of 400 or more, or an `error`. `sampling_fraction` is the share of traffic that is
     logged, in (0, 1]: counts are re-weighted by its inverse. `entity_id` names the data subject, for erasure.
+    `request_bytes` and `response_bytes` are the sizes of the call's bodies, `resources` what it used while it was
+    served: `cpu_percent`, `memory_bytes`, `gpu_percent`, `gpu_memory_bytes`, and up to 32 numbers in all.
     """
 
     model: str
@@ -43,6 +45,9 @@ class PredictionRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     tags: dict[str, str] = {}
     entity_id: str | None = None
     sampling_fraction: float = 1.0
+    request_bytes: int | None = None
+    response_bytes: int | None = None
+    resources: dict[str, float] | None = None
     source: str = "http"
 
 

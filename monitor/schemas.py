@@ -27,11 +27,17 @@ class FeatureKind(StrEnum):
 
 
 class Task(StrEnum):
-    """What the model predicts; it selects the performance metrics."""
+    """What the model predicts; it selects the performance metrics. The last two are declared, never guessed.
+
+    Multilabel: predictions and labels name a set of classes each. Ranking: the rows of one request are items of a list,
+    their score or predicted number orders it, and labels give their relevance (0 for none).
+    """
 
     BINARY = "binary"
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
+    MULTILABEL = "multilabel"
+    RANKING = "ranking"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,26 @@ MONDAY = datetime(1969, 12, 29, tzinfo=UTC)
 WEEK = timedelta(days=7)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZE = re.compile(r"(\d+)([smhdw])")
+_ROWS = re.compile(r"(\d+) ?rows")
+MOST_WINDOW_ROWS = 1_000_000_000
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Window:
-    """One span [start, start + size)."""
+    """One span [start, start + size). With `rows` it is as long as that many rows took to come."""
 
     start: datetime
     size: timedelta
+    rows: int = 0
 
     @property
     def end(self) -> datetime:
         return self.start + self.size
+
+    @property
+    def seconds(self) -> int:
+        """What tables tell sizes apart by: whole seconds, or minus the number of rows."""
+        return -self.rows if self.rows else int(self.size.total_seconds())
 
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
@@ -72,6 +80,29 @@ def parse_size(text: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
+def parse_span(text: str) -> timedelta:
+    """A window size as monitors have it: a time, or a count of rows, which is kept as that many seconds below zero.
+
+    >>> parse_span("1h"), parse_span("5000 rows").total_seconds()
+    (datetime.timedelta(seconds=3600), -5000.0)
+    """
+    match = _ROWS.fullmatch(text.strip())
+    if match is None:
+        try:
+            return parse_size(text)
+        except InvalidValue as error:
+            raise InvalidValue(f"{error}, or a count such as 5000 rows") from None
+    rows = int(match[1])
+    if not 1 <= rows <= MOST_WINDOW_ROWS:
+        raise InvalidValue(f"window size {text!r} is not usable; accepted: 1 to {MOST_WINDOW_ROWS} rows")
+    return timedelta(seconds=-rows)
+
+
+def rows_of(size: timedelta) -> int:
+    """How many rows a window of this size holds, 0 where it is a span of time."""
+    return max(0, -int(size.total_seconds()))
+
+
 def format_duration(span: timedelta) -> str:
     """The span in its largest one or two units.
 
@@ -87,11 +118,13 @@ def format_duration(span: timedelta) -> str:
 
 
 def format_size(size: timedelta) -> str:
-    """The shortest text that `parse_size` reads back.
+    """The shortest text that `parse_span` reads back.
 
-    >>> format_size(timedelta(days=7)), format_size(timedelta(minutes=90))
-    ('1w', '90m')
+    >>> format_size(timedelta(days=7)), format_size(timedelta(minutes=90)), format_size(timedelta(seconds=-5000))
+    ('1w', '90m', '5000 rows')
     """
+    if rows := rows_of(size):
+        return f"{rows} rows"
     seconds = int(size.total_seconds())
     unit = max((unit for unit, length in _UNITS.items() if seconds % length == 0), key=lambda unit: _UNITS[unit])
     return f"{seconds // _UNITS[unit]}{unit}"

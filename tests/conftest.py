@@ -27,6 +27,15 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets, which lies beside the repository; tests that need it skip where it is absent."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the data sets of {folder} are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A real PostgreSQL server that pip installed, one per test process."""
     pgserver = pytest.importorskip(

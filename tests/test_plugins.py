@@ -42,13 +42,13 @@ def test_families_have_names_and_groups_of_their_own() -> None:
 def test_another_packages_member_is_found(site_packages: Path) -> None:
     (site_packages / "energy_drift.py").write_text(
         "from monitor.drift import DriftMethod\n"
-        "energy = DriftMethod('energy', lambda p, q: abs(p - q).max(), 1.0, True, 'a test')\n"
+        "chebyshev = DriftMethod('chebyshev', lambda p, q: abs(p - q).max(), 1.0, True, 'a test')\n"
     )
-    install(site_packages, "energy-drift", "kedge.drift_methods", energy="energy_drift:energy")
-    assert "energy" in DRIFT_METHODS.names()
-    method = get_method("energy")
+    install(site_packages, "energy-drift", "kedge.drift_methods", chebyshev="energy_drift:chebyshev")
+    assert "chebyshev" in DRIFT_METHODS.names()
+    method = get_method("chebyshev")
     assert isinstance(method, DriftMethod)
-    assert method.name == "energy"
+    assert method.name == "chebyshev"
 
 
 def test_our_own_names_cant_be_taken(site_packages: Path) -> None:

@@ -36,6 +36,8 @@ def call_records(
     error: str | None = None,
     tags: Mapping[str, str] | None = None,
     sampling_fraction: float = 1.0,
+    request_bytes: int | None = None,
+    response_bytes: int | None = None,
 ) -> list[WirePrediction]:
     """One prediction per row of a call. Raises BodyUnreadable when the answer has another number of rows.
 
@@ -59,6 +61,7 @@ def call_records(
         record.status_code = status_code if status_code and 100 <= status_code <= 599 else None
         record.error = error
         record.sampling_fraction = sampling_fraction
+        record.request_bytes, record.response_bytes = request_bytes, response_bytes
         if tags:
             record.tags = {**record.tags, **tags}
     return rows

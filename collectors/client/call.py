@@ -28,6 +28,11 @@ class Body:
             self._chunks.clear()
 
     @property
+    def size(self) -> int:
+        """Bytes that passed by, kept or not."""
+        return self._bytes
+
+    @property
     def kept_bytes(self) -> int:
         return self._bytes if self._bytes <= self.max_bytes else 0
 
@@ -88,6 +93,8 @@ class Call:
             status=self.status,
             error=self.error,
             event_time=read_time(given) or self._answered_at,
+            request_bytes=self.request.size,
+            response_bytes=self.response.size,
         )
 
 

@@ -29,6 +29,8 @@ class Seen:
     status: int = 200
     error: str | None = None
     event_time: datetime | float | None = None
+    request_bytes: int | None = None
+    response_bytes: int | None = None
 
 
 class CallLog:
@@ -50,7 +52,8 @@ class CallLog:
         try:
             rows = self._rows(seen)
             about: dict[str, Any] = {"latency_ms": seen.latency_ms, "status_code": seen.status}
-            about["event_time"] = seen.event_time
+            about |= {"event_time": seen.event_time, "request_bytes": seen.request_bytes}
+            about["response_bytes"] = seen.response_bytes
             ids = read_ids(seen.request, seen.response, seen.request_id, len(rows))
             for row, prediction_id in zip(rows, ids, strict=True):
                 self._logger.log(**{"prediction_id": prediction_id, **about, **row})

@@ -110,6 +110,8 @@ class Watch:
             latency_ms=latency_ms,
             status=status,
             error=text,
+            request_bytes=_size(request),
+            response_bytes=_size(response),
         )
 
     def _read_side(self, message: Any) -> Any:
@@ -119,6 +121,11 @@ class Watch:
             return as_json(message)
         except Unreadable as error:
             return error
+
+
+def _size(message: Any) -> int | None:
+    """Bytes of the message on the wire, where it can say so; protobuf's can."""
+    return int(message.ByteSize()) if callable(getattr(message, "ByteSize", None)) else None
 
 
 def _metadata_id(metadata: Mapping[str, Any]) -> str:

@@ -107,6 +107,8 @@ class _Watch:
                 latency_ms=(time.perf_counter() - pending.started) * 1000,
                 status=status,
                 error=error,
+                request_bytes=len(pending.request),
+                response_bytes=len(answer) if error is None else None,
             )
         )
 

@@ -101,11 +101,15 @@ class PredictionLogger:
         tags: Mapping[str, str] | None = None,
         entity_id: str | None = None,
         event_time: datetime | float | str | None = None,
+        request_bytes: int | None = None,
+        response_bytes: int | None = None,
+        resources: Mapping[str, float] | None = None,
     ) -> str:
         """Log one prediction; returns its prediction_id, a new one when none is given. Labels come under that id.
 
         `event_time` is when the endpoint answered: a datetime (UTC when it has no zone), seconds since 1970, or text in
-        ISO 8601; now when it is None. A failed call has no prediction but a `status_code` or an `error`.
+        ISO 8601; now when it is None. A failed call has no prediction but a `status_code` or an `error`. `resources`
+        is what the call used: `cpu_percent`, `memory_bytes`, `gpu_percent`, `gpu_memory_bytes`, or names of your own.
         """
         prediction_id = uuid.uuid4().hex if prediction_id is None else str(prediction_id)
         self._put(
@@ -125,6 +129,9 @@ class PredictionLogger:
                 "tags": tags,
                 "entity_id": _text(entity_id),
                 "sampling_fraction": self.sampling_fraction if self.sampling_fraction < 1 else None,
+                "request_bytes": request_bytes,
+                "response_bytes": response_bytes,
+                "resources": resources,
             },
         )
         return prediction_id

@@ -105,6 +105,8 @@ def call_record(
     request_id: str | None = None,
     guessed_model: str | None = None,
     error: str | None = None,
+    request_bytes: int | None = None,
+    response_bytes: int | None = None,
 ) -> WirePrediction | None:
     """The record of one request, or None where it was no prediction; without a target it is known to be one.
 
@@ -123,6 +125,8 @@ def call_record(
         status_code=status,
         error=error,
         sampling_fraction=log.mapping.sampling_fraction,
+        request_bytes=request_bytes,
+        response_bytes=response_bytes,
     )
 
 

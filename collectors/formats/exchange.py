@@ -89,6 +89,11 @@ class _Side:
     body: bytes
     value: Any = None
 
+    @property
+    def size(self) -> int | None:
+        """Bytes of the body; unknown where the line has its JSON in place of its text."""
+        return len(self.body) if self.value is None and self.body else None
+
     def inputs(self, mapping: MappingSettings) -> Inputs:
         if self.value is not None:
             return inputs_of(self.value, mapping)
@@ -131,6 +136,8 @@ def _outcomes(line: dict[str, Any], log: Log) -> Iterable[Outcome]:
         time=time + timedelta(milliseconds=elapsed or 0) if time else None,
         latency_ms=elapsed,
         status_code=status,
+        request_bytes=request.size,
+        response_bytes=response.size if response else None,
         error=error,
         sampling_fraction=log.mapping.sampling_fraction,
     )

@@ -35,6 +35,8 @@ class _Keys:
     method: tuple[str, ...]
     path: tuple[str, ...]
     flags: tuple[str, ...] = ()
+    request_bytes: tuple[str, ...] = ()
+    response_bytes: tuple[str, ...] = ()
 
 
 _NGINX = _Keys(
@@ -45,6 +47,8 @@ _NGINX = _Keys(
     request_id=("request_id", "req_id"),
     method=("request_method", "method"),
     path=("request_uri", "uri", "request"),
+    request_bytes=("request_length", "content_length"),
+    response_bytes=("body_bytes_sent", "bytes_sent"),
 )
 _ENVOY = _Keys(
     status=("response_code",),
@@ -55,6 +59,8 @@ _ENVOY = _Keys(
     method=("method", "request_method"),
     path=("x_envoy_original_path", "path", "request_path", "x-envoy-original-path"),
     flags=("response_flags",),
+    request_bytes=("bytes_received",),
+    response_bytes=("bytes_sent",),
 )
 
 
@@ -120,6 +126,8 @@ def _call(log: Log, line: Mapping[str, Any], keys: _Keys) -> WirePrediction | No
         latency_ms=_latency(log, line, keys),
         request_id=_text(_field(log, line, "prediction_id", keys.request_id)),
         error=_error(code, _first(line, keys.flags)),
+        request_bytes=_size(_field(log, line, "request_bytes", keys.request_bytes)),
+        response_bytes=_size(_field(log, line, "response_bytes", keys.response_bytes)),
     )
     if record is None:
         return None
@@ -141,6 +149,12 @@ def _latency(log: Log, line: Mapping[str, Any], keys: _Keys) -> float | None:
         tried = [part.strip() for part in value.replace(" : ", ",").split(",") if part.strip() not in _UNSET]
         return sum(as_milliseconds(each, unit) for each in tried) if tried else None
     return None if value is None else as_milliseconds(value, unit)
+
+
+def _size(value: Any) -> int | None:
+    """A number of bytes; what is none of the usual keys' values is left out, as nobody asked for it."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def _time(log: Log, line: Mapping[str, Any], keys: _Keys) -> Any:

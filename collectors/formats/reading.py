@@ -147,6 +147,7 @@ def _not_finite(record: WireRecord) -> str | None:
         return f"label is {record.label}; accepted: a finite number" if _is_nan(record.label) else None
     numbers = {"score": record.score, "latency_ms": record.latency_ms, "sampling_fraction": record.sampling_fraction}
     numbers |= {f"scores[{name!r}]": value for name, value in (record.scores or {}).items()}
+    numbers |= {f"resources[{name!r}]": value for name, value in (record.resources or {}).items()}
     for name, value in numbers.items():
         if value is not None and not math.isfinite(value):
             return f"{name} is {value}; accepted: a finite number"

@@ -100,6 +100,8 @@ def records_of(exchange: Exchange, mapping: MappingSettings) -> tuple[list[WireP
         "latency_ms": exchange.latency_ms,
         "status_code": exchange.status or None,
         "error": exchange.error,
+        "request_bytes": exchange.request.size,
+        "response_bytes": exchange.response.size,
     }
     try:
         return call_records(inputs, outputs, **about), problem

@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import msgspec
 from pydantic import Field
 
 from collectors.formats.reading import said
 from collectors.sources.prometheus_counts import Series, growth, read_series, served
+from collectors.sources.prometheus_usage import usage
 from collectors.sources.registry import Options, Piece, SourceContext
 from monitor.config import resolve_secret
 from monitor.db import service_samples
@@ -93,8 +95,9 @@ class PrometheusSource:
     def _store(self, source: str, start: datetime, end: datetime, before: Series, after: Series) -> None:
         if self._context.db is None:
             raise ConfigError(f"source {self._context.name!r} needs the control database")
+        used = usage(before, after, (end - start).total_seconds())
         samples = [
-            NewSample(name, version, start, end, each)
+            NewSample(name, version, start, end, msgspec.structs.replace(each, resources=used))
             for (model, version), each in served(growth(before, after)).items()
             if (name := self._model(model, each))
         ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from collectors.sources import prometheus_usage
 from collectors.sources.prometheus_servers import BY_CODE, SERVERS, Server
 from monitor.errors import Unavailable
 from monitor.profiles import LatencySketch, ServiceProfile
@@ -15,6 +16,7 @@ from monitor.profiles.service import bucket_of
 
 MOST_SERIES = 50_000
 _STARTED = "process_start_time_seconds"
+_OF_THE_PROCESS = prometheus_usage.NAMES | {_STARTED}
 _KINDS = ("_bucket", "_sum", "_count", "_total")
 _POINTS = 20
 _GOOD_WORDS = ("ok", "success")
@@ -43,14 +45,17 @@ class _Sample:
 
 
 def read_series(text: str) -> Series:
-    """The counters of model servers in a /metrics page. Raises Unavailable for a text that is no such page."""
+    """The counters of model servers in a /metrics page, and what their process uses.
+
+    Raises Unavailable for a text that is no such page.
+    """
     wanted = {name for server in SERVERS for name in server.names}
     series: Series = {}
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 name, _ = _split(sample.name)
-                if (name in wanted or sample.name == _STARTED) and math.isfinite(sample.value):
+                if (name in wanted or sample.name in _OF_THE_PROCESS) and math.isfinite(sample.value):
                     series[_key(sample.name, sample.labels)] = sample.value
                     if len(series) > MOST_SERIES:
                         raise Unavailable(f"it has more than {MOST_SERIES} counters of models")

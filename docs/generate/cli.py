@@ -21,7 +21,7 @@ progress are for people. Errors are one line on standard error.
 | status | meaning |
 | --- | --- |
 | 0 | fine |
-| {FINDING} | something was found: an open incident, refused records, tables that are not up to date |
+| {FINDING} | something was found: an open incident, drift of a file, refused records, tables that are not up to date |
 | {USAGE} | wrong usage, or a setting that can't be used |
 | {UNAVAILABLE} | something can't be reached: a port that is taken, a database that is down |
 | 130 | ended by Ctrl-C |"""

@@ -17,8 +17,23 @@ from collectors.sources.registry import Options, Source
 from docs.generate.markdown import code, doc_of, join, table
 from docs.generate.settings import options_table
 from monitor.drift import DriftMethod
+from monitor.drift.many import ManyColumnMethod
+from monitor.drift.many.pooled import PooledMethod
+from monitor.drift.methods import Gives
+from monitor.drift.sequences import SequenceMethod
 from monitor.engines import Engine
-from monitor.plugins import CHANNELS, DRIFT_METHODS, ENGINES, FAMILIES, LOG_FORMATS, RESPONSE_TARGETS, SOURCES, Family
+from monitor.plugins import (
+    CHANNELS,
+    DRIFT_METHODS,
+    ENGINES,
+    FAMILIES,
+    LOG_FORMATS,
+    MANY_COLUMN_METHODS,
+    RESPONSE_TARGETS,
+    SEQUENCE_METHODS,
+    SOURCES,
+    Family,
+)
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 # What each family's members are, and the test that runs over all of them.
@@ -26,6 +41,8 @@ INTERFACES: Mapping[Family, tuple[type, str]] = {
     LOG_FORMATS: (LogFormat, "tests/collectors/test_format_contract.py"),
     SOURCES: (Source, "tests/contracts/test_source_contract.py"),
     DRIFT_METHODS: (DriftMethod, "tests/contracts/test_drift_method_contract.py"),
+    MANY_COLUMN_METHODS: (ManyColumnMethod, "tests/contracts/test_many_column_contract.py"),
+    SEQUENCE_METHODS: (SequenceMethod, "tests/drift/sequences/test_sequences.py"),
     ENGINES: (Engine, "tests/contracts/test_engine_contract.py"),
     CHANNELS: (Channel, "tests/alerts/test_channel_contract.py"),
     RESPONSE_TARGETS: (ResponseTarget, "tests/alerts/test_channel_contract.py"),
@@ -79,7 +96,9 @@ def _methods(interface: type) -> list[str]:
 
 def _member(name: str, value: str) -> str:
     member = pkgutil.resolve_name(value)
-    meaning = f"{member.name}: {member.source}." if isinstance(member, DriftMethod) else doc_of(member)
+    meaning = _drift_method(member) if isinstance(member, DriftMethod) else doc_of(member)
+    if isinstance(member, PooledMethod):  # an object whose class says nothing of this one
+        meaning = f"{member.source}."
     options = getattr(member, "Options", None)
     title = [f"{member.title}."] if isinstance(getattr(member, "title", None), str) and not options else []
     parts = [f"### {name}", f"`{value}`", " ".join([*title, meaning])]
@@ -88,6 +107,22 @@ def _member(name: str, value: str) -> str:
     if own := source_options(member):
         parts += [doc_of(own), options_table(own)]
     return join(*parts)
+
+
+def _drift_method(method: DriftMethod) -> str:
+    """What a drift method is, what its value means and from where on it is drift."""
+    direction = "at most" if method.gives is Gives.P_VALUE else "at least"
+    if not method.inclusive:
+        direction = "below" if method.gives is Gives.P_VALUE else "above"
+    traits = [
+        f"gives a {method.gives}",
+        f"on {', '.join(sorted(method.kinds))} columns",
+        "the same whichever side is the reference" if method.symmetric else "the two sides are not alike",
+        f"unchanged by {method.unchanged_by}",
+        "also from profiles" if method.rows is None or method.profiles else "from rows only",
+        f"drift when {direction} {method.threshold:g}",
+    ]
+    return f"{method.name}: {method.source}. It {'; '.join(traits)}."
 
 
 def source_options(member: object) -> type[Options] | None:

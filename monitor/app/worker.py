@@ -20,6 +20,7 @@ from monitor.jobs import (
     Scheduler,
     Stores,
     check_silence,
+    close_count_windows,
     ensure_baselines,
     evaluate_due_windows,
     forget_old_refusals,
@@ -29,6 +30,7 @@ from monitor.lake import Kind
 
 log = logging.getLogger(__name__)
 _SILENCE_SECONDS = 60.0
+_COUNT_SECONDS = 10.0
 _QUARANTINE_SECONDS = 3600.0
 
 
@@ -57,6 +59,7 @@ def build_jobs(stores: Stores) -> list[Job]:
         Job("watch", tick, watch),
         Job("alert", tick, alert),
         Job("respond", tick, act),
+        Job("counts", max(tick, _COUNT_SECONDS), lambda now: close_count_windows(stores, now)),
         Job("silence", _SILENCE_SECONDS, lambda now: check_silence(stores, now)),
         Job("quarantine", _QUARANTINE_SECONDS, lambda now: forget_old_refusals(stores, now)),
         Job("compact", settings.jobs.compact_seconds, lambda now: compact_lake(stores)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from monitor.app.stores import open_stores
 from monitor.cli.output import JsonFlag, err, out, print_json, print_rows
 from monitor.cli.settings import read_settings
 from monitor.db import baseline_store, catalog
+from monitor.jobs import pin_baseline
 
 app = typer.Typer(no_args_is_help=True, help="Baselines: the frozen reference a model's windows are compared with.")
 ModelName = Annotated[str, typer.Option("--model", help="The model's name.")]
@@ -47,6 +49,26 @@ def create(
         out.print(
             f"baseline {made.name!r} of model {model!r}: {made.rows} rows, {len(records.labels)} labels", markup=False
         )
+
+
+@app.command("pin")
+def pin(
+    model: ModelName,
+    start: Annotated[datetime, typer.Option("--from", help="First event time (UTC).")],
+    end: Annotated[datetime, typer.Option("--to", help="Event times before this (UTC).")],
+    name: Annotated[str, typer.Option(help="The baseline's name; its span otherwise.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Freeze a period of the model's own predictions as its baseline and make it the active one.
+
+    kedge baseline pin --model churn --from 2026-01-05 --to 2026-02-02
+    """
+    first, last = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
+    made = pin_baseline(open_stores(read_settings()), model, name, first, last, clock())
+    if as_json:
+        print_json({"model": model, "baseline": made.name, "rows": made.rows, "from": made.start, "to": made.end})
+    else:
+        out.print(f"baseline {made.name!r} of model {model!r}: {made.rows} rows", markup=False)
 
 
 @app.command("list")

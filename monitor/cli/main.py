@@ -16,6 +16,7 @@ from monitor.cli import (
     config,
     db,
     demo,
+    drift,
     incident,
     ingest,
     key,
@@ -26,6 +27,7 @@ from monitor.cli import (
     quarantine,
     report,
 )
+from monitor.cli import monitor as monitor_command
 from monitor.cli.output import UNAVAILABLE, USAGE, fail
 from monitor.errors import KedgeError, Unavailable
 
@@ -65,6 +67,8 @@ pull.register(app)
 report.register(app)
 app.add_typer(model.app, name="model")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(monitor_command.app, name="monitor")
+app.add_typer(drift.app, name="drift")
 app.add_typer(incident.app, name="incident")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(key.app, name="key")

@@ -61,3 +61,13 @@ def add_baseline(
 def replace_payload(session: Session, baseline_id: int, payload: bytes) -> None:
     """Refresh what a baseline knows of its own rows (labels that came since); its bins and rows stay as they were."""
     session.execute(update(Baseline).where(Baseline.id == baseline_id).values(payload=payload))
+
+
+def read_estimator(session: Session, baseline_id: int) -> bytes | None:
+    """What estimates performance before labels come, where the baseline has it."""
+    return session.scalar(select(Baseline.estimator).where(Baseline.id == baseline_id))
+
+
+def save_estimator(session: Session, baseline_id: int, estimator: bytes) -> None:
+    """Keep a newly fitted estimator in place of the one there was."""
+    session.execute(update(Baseline).where(Baseline.id == baseline_id).values(estimator=estimator))

@@ -128,6 +128,23 @@ def active_incident(session: Session, monitor_id: int, segment: str) -> Incident
     )
 
 
+def is_broken_as_a_whole(session: Session, model_id: int, metric: str) -> bool:
+    """Whether the model has an unresolved incident about this metric of all its predictions."""
+    statement = select(Incident.id).where(
+        Incident.model_id == model_id,
+        Incident.metric == metric,
+        Incident.segment == "all",
+        Incident.state != "resolved",
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
+def active_incidents(session: Session, monitor_id: int) -> Sequence[Incident]:
+    """The unresolved incidents of this monitor, over all segments."""
+    statement = select(Incident).where(Incident.monitor_id == monitor_id, Incident.state != "resolved")
+    return session.scalars(statement.order_by(Incident.id)).all()
+
+
 def find_incident(session: Session, incident_id: int) -> Incident:
     incident = session.get(Incident, incident_id)
     if incident is None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from monitor.db.models import Evaluation, MetricPoint, ProfileRow
@@ -35,12 +36,12 @@ def save_profile(
     where = (
         ProfileRow.model_id == model_id,
         ProfileRow.segment == segment,
-        ProfileRow.size_seconds == seconds_of(window),
+        ProfileRow.size_seconds == window.seconds,
         ProfileRow.start == window.start,
     )
     row = session.scalar(select(ProfileRow).where(*where))
     if row is None:
-        row = ProfileRow(model_id=model_id, segment=segment, size_seconds=seconds_of(window), start=window.start)
+        row = ProfileRow(model_id=model_id, segment=segment, size_seconds=window.seconds, start=window.start)
         session.add(row)
     row.payload, row.baseline_id = payload, baseline_id
     session.flush()
@@ -50,7 +51,7 @@ def save_points(
     session: Session, model_id: int, window: Window, points: Iterable[Mapping[str, Any]], segment: str = "all"
 ) -> None:
     """Replace every point of this window; a point that is no longer computed goes away with the others."""
-    seconds = seconds_of(window)
+    seconds = window.seconds
     session.execute(
         delete(MetricPoint).where(
             MetricPoint.model_id == model_id,
@@ -65,42 +66,61 @@ def save_points(
         session.execute(insert(MetricPoint), rows)
 
 
-def save_evaluation(session: Session, window_start: datetime, row: EvaluationRow, now: datetime) -> None:
-    evaluation = session.scalar(
-        select(Evaluation).where(
-            Evaluation.monitor_id == row.monitor_id,
-            Evaluation.window_start == window_start,
-            Evaluation.segment == "all",
+def keep_segments(
+    session: Session, model_id: int, window: Window, segments: Collection[str], monitor_ids: Collection[int]
+) -> None:
+    """Forget what was stored of this window's segments that it no longer has: late rows may change which are the top.
+
+    Evaluations that go are those of the monitors given, which are those of this window's size.
+    """
+    for table in (ProfileRow, MetricPoint):
+        session.execute(
+            delete(table).where(
+                table.model_id == model_id,
+                table.size_seconds == window.seconds,
+                table.start == window.start,
+                table.segment.contains("="),
+                table.segment.not_in(segments),
+            )
+        )
+    session.execute(
+        delete(Evaluation).where(
+            Evaluation.monitor_id.in_(monitor_ids),
+            Evaluation.window_start == window.start,
+            Evaluation.segment.contains("="),
+            Evaluation.segment.not_in(segments),
         )
     )
-    if evaluation is None:
-        evaluation = Evaluation(monitor_id=row.monitor_id, window_start=window_start, segment="all")
-        session.add(evaluation)
-    evaluation.revision = row.revision
-    evaluation.verdict = row.verdict
-    evaluation.value, evaluation.low, evaluation.high = row.value, row.low, row.high
-    evaluation.n = row.n
-    evaluation.reason = row.reason
-    evaluation.evidence = row.evidence
-    evaluation.evaluated_at = now
-    session.flush()
 
 
-def latest_evaluations(session: Session, monitor_id: int, limit: int) -> list[Evaluation]:
-    """The newest windows' evaluations, in window order."""
+def save_evaluation(
+    session: Session, window_start: datetime, row: EvaluationRow, now: datetime, segment: str = "all"
+) -> None:
+    """Write a verdict; one of the same monitor, window and segment is replaced."""
+    insert_into = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    key = {"monitor_id": row.monitor_id, "window_start": window_start, "segment": segment}
+    values = {**{field.name: getattr(row, field.name) for field in fields(row)}, "evaluated_at": now}
+    values.pop("monitor_id")
+    statement = insert_into(Evaluation).values(**key, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
+
+
+def latest_evaluations(session: Session, monitor_id: int, limit: int, segment: str = "all") -> list[Evaluation]:
+    """The newest windows' evaluations of one segment, in window order."""
     statement = (
         select(Evaluation)
-        .where(Evaluation.monitor_id == monitor_id)
+        .where(Evaluation.monitor_id == monitor_id, Evaluation.segment == segment)
         .order_by(Evaluation.window_start.desc())
         .limit(limit)
+        .execution_options(populate_existing=True)
     )
     return list(reversed(session.scalars(statement).all()))
 
 
 def earlier_values(
-    session: Session, model_id: int, metrics: Sequence[str], window: Window, limit: int = 30
+    session: Session, model_id: int, metrics: Sequence[str], window: Window, limit: int = 30, segment: str = "all"
 ) -> dict[str, list[float]]:
-    """Each metric's values in the windows of this size before this one, the newest last."""
+    """Each metric's values in the windows of this size and segment before this one, the newest last."""
     values: dict[str, list[float]] = {metric: [] for metric in metrics}
     for metric in metrics:
         statement = (
@@ -109,8 +129,8 @@ def earlier_values(
                 MetricPoint.model_id == model_id,
                 MetricPoint.metric == metric,
                 MetricPoint.metric_column == "",
-                MetricPoint.segment == "all",
-                MetricPoint.size_seconds == seconds_of(window),
+                MetricPoint.segment == segment,
+                MetricPoint.size_seconds == window.seconds,
                 MetricPoint.start < window.start,
                 MetricPoint.status == "ok",
             )
@@ -121,5 +141,18 @@ def earlier_values(
     return values
 
 
-def seconds_of(window: Window) -> int:
-    return int(window.size.total_seconds())
+def value_at(
+    session: Session, model_id: int, metric: str, seconds: int, start: datetime, segment: str = "all"
+) -> float | None:
+    """A metric's value in one window; None where there is none."""
+    return session.scalar(
+        select(MetricPoint.value).where(
+            MetricPoint.model_id == model_id,
+            MetricPoint.metric == metric,
+            MetricPoint.metric_column == "",
+            MetricPoint.segment == segment,
+            MetricPoint.size_seconds == seconds,
+            MetricPoint.start == start,
+            MetricPoint.status == "ok",
+        )
+    )

@@ -73,6 +73,19 @@ def served_in(session: Session, model_id: int, window: Window) -> ServiceProfile
     return served
 
 
+def samples_between(
+    session: Session, model_id: int, start: datetime, end: datetime
+) -> list[tuple[datetime, ServiceProfile]]:
+    """What was served until when, for each sample that ends in [start, end), in time order."""
+    statement = (
+        select(ServiceSample.end, ServiceSample.payload)
+        .where(ServiceSample.model_id == model_id, ServiceSample.end >= start, ServiceSample.end < end)
+        .order_by(ServiceSample.end)
+    )
+    rows = session.execute(statement)
+    return [(row.end, msgspec.msgpack.decode(row.payload, type=ServiceProfile)) for row in rows]
+
+
 def forget_before(session: Session, moment: datetime) -> None:
     """Delete samples that end before this."""
     session.execute(delete(ServiceSample).where(ServiceSample.end < moment))

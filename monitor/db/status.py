@@ -34,6 +34,7 @@ def count_labels_joined(session: Session) -> int:
     """Predictions of evaluated windows that have met their label, each window counted in one size only."""
     smallest = (
         select(Monitor.model_id, func.min(Monitor.window_seconds).label("seconds"))
+        .where(Monitor.window_seconds > 0)
         .group_by(Monitor.model_id)
         .subquery()
     )

@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from monitor.db import count_windows
 from monitor.db.models import Model, Monitor, WindowState
-from monitor.windows import Window, windows_touched
+from monitor.windows import Window, rows_of, windows_touched
 
 # A reopened window that was touched so often is evaluated even while labels go on coming.
 MANY_TOUCHES = 60
@@ -28,7 +29,10 @@ def touch_moments(session: Session, model_id: int, moments: Iterable[datetime], 
     A window that was evaluated is thereby reopened. Returns how many windows were marked.
     """
     moments = list(moments)
-    touched = {window for size in window_sizes(session, model_id) for window in windows_touched(moments, size)}
+    sizes = window_sizes(session, model_id)
+    touched = {window for size in sizes if not rows_of(size) for window in windows_touched(moments, size)}
+    for size in filter(rows_of, sizes):
+        touched |= count_windows.closed_windows_of(session, model_id, rows_of(size), moments)
     touch_windows(session, model_id, touched, now)
     return len(touched)
 
@@ -39,7 +43,7 @@ def touch_windows(session: Session, model_id: int, windows: Iterable[Window], no
     rows = [
         {
             "model_id": model_id,
-            "size_seconds": int(window.size.total_seconds()),
+            "size_seconds": window.seconds,
             "start": window.start,
             "revision": 1,
             "evaluated_revision": 0,
@@ -63,6 +67,9 @@ def due_windows(
 ) -> Sequence[WindowState]:
     """Windows that changed since they were evaluated and have settled: new ones first, in order, then reopened ones.
 
+    Of new windows the small ones come first, and of reopened ones a small one before the large one that holds it: then
+    the large one is merged from them. A window of a count of rows is closed only when it has settled.
+
     A window has settled when the clock is past its end by `settle`, and either rows have arrived from beyond it by
     that much (so a replay of old logs is evaluated whole, window by window) or nothing has touched it for that long.
     One that was evaluated before waits until nothing has touched it for `reopen`, or until it was touched many times;
@@ -74,7 +81,9 @@ def due_windows(
         .where(WindowState.revision > WindowState.evaluated_revision, _free(now))
         .order_by(
             case((WindowState.evaluated_revision == 0, 0), else_=1),
+            case((WindowState.evaluated_revision == 0, WindowState.size_seconds), else_=0),
             case((WindowState.evaluated_revision == 0, WindowState.start), else_=WindowState.touched_at),
+            WindowState.size_seconds,
             WindowState.start,
             WindowState.id,
         )
@@ -83,7 +92,7 @@ def due_windows(
     for state, watermark in candidates:
         if _waits(state, now, reopen):
             continue
-        if has_settled(window(state), watermark, state.touched_at, now, settle):
+        if state.size_seconds < 0 or has_settled(window(state), watermark, state.touched_at, now, settle):
             due.append(state)
             if len(due) == limit:
                 break
@@ -116,6 +125,17 @@ def claim_window(session: Session, window_id: int, owner: str, now: datetime, le
     return session.get_one(WindowState, window_id, populate_existing=True) if claimed else None
 
 
+def renew_lease(session: Session, window_id: int, owner: str, until: datetime) -> bool:
+    """Hold a window for longer; False when another worker has it by now."""
+    renewed = session.execute(
+        update(WindowState)
+        .where(WindowState.id == window_id, WindowState.lease_owner == owner)
+        .values(lease_until=until)
+        .returning(WindowState.id)
+    ).first()
+    return renewed is not None
+
+
 def finish_window(session: Session, window_id: int, owner: str, revision: int) -> bool:
     """Record that the window is evaluated as of `revision` and give the lease back.
 
@@ -141,7 +161,15 @@ def latest_windows(session: Session, model_id: int, size: timedelta, limit: int 
     return list(reversed(session.scalars(statement).all()))
 
 
+def find_window(session: Session, state: WindowState) -> Window:
+    """The span of a window; one of a count of rows ends where the next one starts."""
+    if state.size_seconds > 0:
+        return window(state)
+    return count_windows.closed_window(session, state)
+
+
 def window(state: WindowState) -> Window:
+    """The span of a window whose size is a time."""
     return Window(state.start, timedelta(seconds=state.size_seconds))
 
 

@@ -31,6 +31,19 @@ def _psi(p: Counts, q: Counts) -> float:
     return float(((p - q) * np.log(p / q)).sum())
 
 
+def _kl_div(p: Counts, q: Counts) -> float:
+    p, q = np.maximum(p, PSI_FLOOR), np.maximum(q, PSI_FLOOR)
+    return max(_entropy_part(p / p.sum(), q / q.sum()), 0.0)
+
+
+def _tvd(p: Counts, q: Counts) -> float:
+    return float(np.abs(p - q).sum()) / 2
+
+
+def _linf(p: Counts, q: Counts) -> float:
+    return float(np.abs(p - q).max())
+
+
 jensenshannon = DriftMethod(
     "jensenshannon",
     _jensenshannon,
@@ -42,3 +55,12 @@ hellinger = DriftMethod("hellinger", _hellinger, 1.0, True, "Hellinger 1909")
 psi = DriftMethod(
     "psi", _psi, math.inf, True, f"population stability index; shares below {PSI_FLOOR} count as {PSI_FLOOR}"
 )
+kl_div = DriftMethod(
+    "kl_div",
+    _kl_div,
+    math.inf,
+    False,
+    f"Kullback, Leibler 1951; reference from current, in nats; shares below {PSI_FLOOR} count as {PSI_FLOOR}",
+)
+tvd = DriftMethod("tvd", _tvd, 1.0, True, "total variation distance: half the sum of the shares' differences")
+linf = DriftMethod("linf", _linf, 1.0, True, "L-infinity: the largest difference of a share")

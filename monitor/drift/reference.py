@@ -14,8 +14,8 @@ from scipy import special
 from monitor.baselines import BaselineProfile
 from monitor.drift.dispersion import LEAST_BLOCKS, Dispersion, between_blocks, independent_blocks, moderate
 from monitor.drift.homogeneity import chance_moments, chi_squared
-from monitor.drift.scores import Array, Statistic, part_counts, statistics_of
-from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
+from monitor.drift.scores import Array, Statistic, expected_counts, part_counts, statistics_of
+from monitor.profiles import ColumnProfile, NumericProfile
 from monitor.profiles.columns import bin_counts
 
 _KEPT = 256
@@ -55,8 +55,12 @@ class ReferenceColumn:
 
 def all_counts(profile: ColumnProfile) -> Array:
     """Counts per bin with missing (and infinite) values as a bin of their own: a column that empties has drifted."""
-    extra = [profile.missing + (profile.infinite if isinstance(profile, NumericProfile) else 0)]
-    return np.concatenate([bin_counts(profile), np.asarray(extra, dtype=np.float64)])
+    return _counts(profile, bin_counts(profile))
+
+
+def _counts(profile: ColumnProfile, values: Array) -> Array:
+    unusable = profile.missing + (profile.infinite if isinstance(profile, NumericProfile) else 0)
+    return np.append(values, float(unusable))
 
 
 def prepare_columns(
@@ -66,12 +70,12 @@ def prepare_columns(
     usable = {
         name: [block[name] for block in blocks if name in block and block[name].rows >= least_rows] for name in columns
     }
-    statistics = {name: statistics_of(_with_unseen(profile)) for name, profile in columns.items()}
+    statistics = {name: statistics_of(profile) for name, profile in columns.items()}
     dispersions = _dispersions(statistics, usable)
     return {
         name: ReferenceColumn(
             profile,
-            all_counts(_with_unseen(profile)),
+            _counts(profile, expected_counts(profile)),
             statistics[name],
             dispersions[name],
             _medians(usable[name]),
@@ -79,14 +83,6 @@ def prepare_columns(
         )
         for name, profile in columns.items()
     }
-
-
-def _with_unseen(profile: ColumnProfile) -> ColumnProfile:
-    """A category seen once stands for those not seen yet: as many as that are expected in as many rows (Good 1953)."""
-    if isinstance(profile, NumericProfile) or profile.unseen:
-        return profile
-    once = sum(count == 1 for count in profile.counts)
-    return CategoricalProfile(profile.categories, profile.counts, once, profile.missing)
 
 
 def _dispersions(

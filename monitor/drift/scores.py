@@ -58,8 +58,26 @@ def statistics_of(reference: ColumnProfile) -> list[Statistic]:
         found = _numeric(bin_counts(reference))
         found.append(_indicator("infinite", INFINITE, part_counts(reference, "infinite")))
     else:
-        found = _categorical(bin_counts(reference))
+        found = _categorical(expected_counts(reference))
     return [*found, _indicator("missing", MISSING, part_counts(reference, "missing"))]
+
+
+def expected_counts(reference: ColumnProfile) -> Array:
+    """The baseline's rows per bin, as another sample of as many rows would have them.
+
+    Categories that were seen once, twice or three times are rarer than that in truth, and as many rows as there were
+    categories seen once will be of ones not seen yet (Good 1953). Else every new zip code would be drift.
+    """
+    counts = bin_counts(reference)
+    if isinstance(reference, NumericProfile) or reference.unseen:
+        return counts
+    of = [int((counts == times).sum()) for times in range(5)]
+    expected = counts.copy()
+    for times in (1, 2, 3):
+        if of[times]:
+            expected[counts == times] = min(times, (times + 1) * of[times + 1] / of[times])
+    expected[-1] = of[1]
+    return expected
 
 
 def part_counts(profile: ColumnProfile, part: Part) -> Array:

@@ -1,18 +1,30 @@
-"""Columns on their frozen bins, by SQL."""
+"""Columns on their frozen bins: SQL reads what a column holds, numbers are counted as they stream by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TypeVar
 
-from monitor.baselines import Bins, NumericBins
+import msgspec
+
+from monitor.baselines import Bins, CategoryBins, NumericBins
 from monitor.engines.engine import ProfileRequest
 from monitor.engines.sql import Connection, literal, one_row, quote
+from monitor.engines.tally import NumericTally
 from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
 from monitor.schemas import FeatureKind, Task
 
-# Time and memory of one query grow with the square of its histograms: 400 at once take 3 GB, by tens a sixth of that.
-COLUMNS_AT_A_TIME = 10
+_Item = TypeVar("_Item")
+
+# How much of a window is in memory at once: numbers are read in batches of rows, and few columns of many rows together
+# (a row group is held whole while it is decoded).
+BATCH_ROWS = 122_880
+VALUES_AT_A_TIME = 4_000_000
+LEAST_COLUMNS = 1
+# The time of one query grows with the square of its histograms.
+HISTOGRAMS_AT_A_TIME = 8
+# A column of more distinct values (ids, say) is counted on the baseline's categories alone, whose memory is bounded.
+MOST_DISTINCT = 10_000
 
 _TYPE_ERRORS = """SELECT feature, count(*) FROM
   (SELECT unnest(map_keys(type_errors)) AS feature FROM w WHERE type_errors IS NOT NULL) GROUP BY 1"""
@@ -27,30 +39,22 @@ def read_columns(
     connection: Connection, request: ProfileRequest, present: frozenset[str], rows: int, predicted: int
 ) -> tuple[dict[str, ColumnProfile], ColumnProfile | None]:
     """The profile of every feature that has bins, and of the prediction; `predicted` of the `rows` calls gave one."""
-    answer = [value for query in _queries(request, present) for value in one_row(connection.execute(query))]
-    columns: dict[str, ColumnProfile] = {}
-    prediction: ColumnProfile | None = None
-    at = 0
-    for name, bins, _ in _profiled(request, present):
-        width = 7 if isinstance(bins, NumericBins) else 3
-        profile = _read_column(bins, answer[at : at + width])
-        at += width
-        if name is None:
-            prediction = _without_failures(profile, rows, predicted)
-        else:
-            columns[name] = profile
-    for name, bins in request.columns.items():
-        if name not in columns:  # a feature that no file of this window has is missing in every row
-            columns[name] = _all_missing(bins, rows)
-    return columns, prediction
+    profiled = list(_profiled(request, present))
+    found: dict[str | None, ColumnProfile] = {}
+    numeric = [(name, bins, sql) for name, bins, sql in profiled if isinstance(bins, NumericBins)]
+    width = max(LEAST_COLUMNS, VALUES_AT_A_TIME // max(rows, 1))
+    for some in _groups(numeric, width):
+        found.update(_read_numbers(connection, some))
+    categorical = [(name, bins, sql) for name, bins, sql in profiled if isinstance(bins, CategoryBins)]
+    for few in _groups(categorical, HISTOGRAMS_AT_A_TIME):
+        found.update(_read_categories(connection, few, rows))
+    prediction = _without_failures(found.pop(None), rows, predicted) if None in found else None
+    # A feature that no file of this window has is missing in every row.
+    return {name: found.get(name) or _all_missing(bins, rows) for name, bins in request.columns.items()}, prediction
 
 
-def _queries(request: ProfileRequest, present: frozenset[str]) -> Iterator[str]:
-    """Each column's counts on its bins, in as few passes over the window as is quick."""
-    columns = [_column_parts(bins, expression) for _, bins, expression in _profiled(request, present)]
-    for first in range(0, len(columns), COLUMNS_AT_A_TIME):
-        parts = [part for column in columns[first : first + COLUMNS_AT_A_TIME] for part in column]
-        yield f"SELECT {', '.join(parts)} FROM w"
+def _groups(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    return (items[first : first + size] for first in range(0, len(items), size))
 
 
 def _profiled(request: ProfileRequest, present: frozenset[str]) -> Iterator[tuple[str | None, Bins, str]]:
@@ -71,46 +75,50 @@ def _prediction_expression(bins: Bins, task: Task | None) -> str:
     return "prediction_value" if task is Task.REGRESSION else "score"
 
 
-def _column_parts(bins: Bins, expression: str) -> list[str]:
-    if isinstance(bins, NumericBins):
-        finite = f"CASE WHEN isfinite({expression}) THEN {expression} END"
-        edges = ", ".join(f"{edge!r}::DOUBLE" for edge in bins.edges)
-        counts = f"histogram({finite}, [{edges}])" if bins.edges else f"MAP {{'inf': count({finite})}}"
-        moments = [f"min({finite})", f"max({finite})", f"avg({finite})", f"var_pop({finite})"]
-        missing = f"count(*) FILTER (WHERE {expression} IS NULL OR isnan({expression}))"
-        return [counts, missing, f"count(*) FILTER (WHERE isinf({expression}))", *moments]
+def _read_numbers(
+    connection: Connection, columns: Sequence[tuple[str | None, NumericBins, str]]
+) -> Iterator[tuple[str | None, ColumnProfile]]:
+    tallies = [NumericTally(bins.edges) for _, bins, _ in columns]
+    parts = [f"coalesce({sql}::DOUBLE, 'nan'::DOUBLE) AS c{i}" for i, (_, _, sql) in enumerate(columns)]
+    for batch in connection.sql(f"SELECT {', '.join(parts)} FROM w").to_arrow_reader(BATCH_ROWS):
+        for i, tally in enumerate(tallies):
+            tally.add(batch.column(i).to_numpy(zero_copy_only=True))
+    for (name, _, _), tally in zip(columns, tallies, strict=True):
+        yield name, tally.profile()
+
+
+def _read_categories(
+    connection: Connection, columns: Sequence[tuple[str | None, CategoryBins, str]], rows: int
+) -> Iterator[tuple[str | None, ColumnProfile]]:
+    known = _are_few(connection, [sql for _, _, sql in columns], rows)
+    parts = [_category_counts(bins, sql, few) for (_, bins, sql), few in zip(columns, known, strict=True)]
+    answer = one_row(connection.execute(f"SELECT {', '.join(parts)} FROM w"))
+    for i, ((name, bins, _), few) in enumerate(zip(columns, known, strict=True)):
+        counts, present = answer[2 * i] or {}, answer[2 * i + 1]
+        present = sum(counts.values()) if few else present
+        counted = tuple(int(counts.get(category, 0)) for category in bins.categories)
+        yield name, CategoricalProfile(bins.categories, counted, present - sum(counted), rows - present)
+
+
+def _are_few(connection: Connection, columns: Sequence[str], rows: int) -> list[bool]:
+    """Whether each column has so few distinct values that all of them may be counted, which is the faster way."""
+    if rows <= MOST_DISTINCT:
+        return [True] * len(columns)
+    parts = ", ".join(f"approx_count_distinct({column})" for column in columns)
+    return [about <= MOST_DISTINCT for about in one_row(connection.execute(f"SELECT {parts} FROM w"))]
+
+
+def _category_counts(bins: CategoryBins, expression: str, few: bool) -> str:
+    """A map of counts by value, and how many values there are (0 where the map has all of them)."""
+    if few:
+        return f"histogram({expression}), 0"
     categories = ", ".join(literal(category) for category in bins.categories)
     known = f"histogram_exact({expression}, [{categories}]::VARCHAR[])" if categories else "MAP {}"
-    return [known, f"count(*) FILTER (WHERE {expression} IS NULL)", f"count({expression})"]
-
-
-def _read_column(bins: Bins, answer: Sequence[Any]) -> ColumnProfile:
-    if isinstance(bins, NumericBins):
-        counts, missing, infinite, low, high, mean, variance = answer
-        counted = list((counts or {}).values()) if bins.edges else [int((counts or {}).get("inf", 0))]
-        counted += [0] * (len(bins.edges) + 1 - len(counted))  # DuckDB leaves the last bin out while it is empty
-        n = sum(counted)
-        m2 = float(variance) * n if n else 0.0
-        return NumericProfile(bins.edges, tuple(counted), missing, infinite, low, high, float(mean or 0.0), m2)
-    known, missing, present = answer
-    counted = [int((known or {}).get(category, 0)) for category in bins.categories]
-    return CategoricalProfile(bins.categories, tuple(counted), present - sum(counted), missing)
+    return f"{known}, count({expression})"
 
 
 def _without_failures(profile: ColumnProfile, rows: int, predicted: int) -> ColumnProfile:
-    missing = max(0, profile.missing - (rows - predicted))
-    if isinstance(profile, NumericProfile):
-        return NumericProfile(
-            profile.edges,
-            profile.counts,
-            missing,
-            profile.infinite,
-            profile.low,
-            profile.high,
-            profile.mean,
-            profile.m2,
-        )
-    return CategoricalProfile(profile.categories, profile.counts, profile.unseen, missing)
+    return msgspec.structs.replace(profile, missing=max(0, profile.missing - (rows - predicted)))
 
 
 def _all_missing(bins: Bins, rows: int) -> ColumnProfile:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -16,11 +19,18 @@ from monitor.baselines import Bins, NumericBins, category_bins, empty_profile, n
 from monitor.engines import sql
 from monitor.engines.column_sql import read_columns, read_type_errors
 from monitor.engines.engine import ProfileRequest, RowSource, Sample
+from monitor.engines.group_sql import read_groups
 from monitor.engines.labelled_sql import read_labelled
+from monitor.engines.quality_sql import read_quality
+from monitor.engines.scored_sql import NO_LABELLED_ROWS, read_labelled_rows, read_scored
+from monitor.engines.segment_sql import read_segments
 from monitor.engines.service_sql import read_service, read_versions
+from monitor.engines.slo_sql import read_events
 from monitor.engines.sql import one_row
 from monitor.profiles import WindowProfile
 from monitor.schemas import Feature, FeatureKind, Task
+from monitor.segments import ALL, Slicing
+from monitor.slo import Events, Objective
 from monitor.windows import EPOCH, Window, window_of
 
 _FEW_CLASSES = 20
@@ -42,26 +52,24 @@ class DuckDbEngine:
         config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
         self._root = duckdb.connect(":memory:", config=config)
         self._root.execute("SET TimeZone = 'UTC'")
+        self._root.execute("SET parquet_metadata_cache = true")  # a window's files are read by several queries
+        spill = os.path.join(tempfile.gettempdir(), f"kedge-duckdb-{os.getpid()}")  # made only where memory runs out
+        self._root.execute(f"SET temp_directory = {sql.literal(spill)}")
+        # Otherwise whole row groups of every column of a query are in memory before the first is decoded.
+        self._root.execute("SET disable_parquet_prefetching = true")
         self._lock = threading.Lock()
 
     def profile(self, request: ProfileRequest) -> WindowProfile:
+        return self.profiles(request)[ALL]
+
+    def profiles(self, request: ProfileRequest, slicings: Sequence[Slicing] = ()) -> dict[str, WindowProfile]:
         if request.predictions.empty:
-            return _empty_window(request)
+            return {ALL: _empty_window(request)}
         with self._rows(request.predictions, request.labels) as (connection, present):
-            connection.execute(sql.create_window(request.start, request.end))
-            service = read_service(connection)
-            if not service.rows:
-                return _empty_window(request)
-            labelled = read_labelled(connection, request)
-            columns, prediction = read_columns(connection, request, present, service.rows, labelled.predicted)
-            return WindowProfile(
-                service,
-                columns,
-                prediction,
-                read_type_errors(connection),
-                labelled,
-                read_versions(connection),
-            )
+            sql.create_window(connection, request.start, request.end, len(present))
+            whole = _read_window(connection, request, present)
+            read = partial(_read_window, connection, request, present)
+            return {ALL: whole, **read_segments(connection, request, present, whole, slicings, read)}
 
     def sample(
         self,
@@ -75,7 +83,7 @@ class DuckDbEngine:
         if predictions.empty:
             return Sample(0, None, None, {}, None, None, None)
         with self._rows(predictions, labels) as (connection, present):
-            connection.execute(sql.create_window(start, end))
+            sql.create_window(connection, start, end, len(present))
             rows, first, last = one_row(connection.execute("SELECT count(*), min(event_time), max(event_time) FROM w"))
             columns = {
                 name: self._bins(connection, feature) for name, feature in features.items() if feature.column in present
@@ -99,18 +107,42 @@ class DuckDbEngine:
             names = [*features, *(name for name in sql.ANSWERS if name not in features)]
             return pa.table({name: pa.array([], pa.string()) for name in names})
         with self._rows(predictions, RowSource()) as (connection, present):
-            connection.execute(sql.create_window(start, end))
+            sql.create_window(connection, start, end, len(present))
             table: pa.Table = connection.sql(sql.rows_query(features, present, most)).to_arrow_table()
             return table
 
-    def nth_event_time(self, predictions: RowSource, n: int) -> datetime | None:
+    def labelled_rows(
+        self,
+        predictions: RowSource,
+        labels: RowSource,
+        start: datetime,
+        end: datetime,
+        features: Mapping[str, Feature],
+        most: int,
+    ) -> pa.Table:
+        if predictions.empty or labels.empty:
+            return NO_LABELLED_ROWS
+        with self._rows(predictions, labels) as (connection, present):
+            sql.create_window(connection, start, end, len(present))
+            return read_labelled_rows(connection, features, present, most)
+
+    def nth_event_time(self, predictions: RowSource, n: int, since: datetime | None = None) -> datetime | None:
         if predictions.empty:
             return None
         with self._rows(predictions, RowSource()) as (connection, _):
             row = connection.execute(
-                "SELECT event_time FROM predictions ORDER BY event_time LIMIT 1 OFFSET ?", [n - 1]
+                "SELECT event_time FROM predictions WHERE event_time >= ? ORDER BY event_time LIMIT 1 OFFSET ?",
+                [since or EPOCH, n - 1],
             ).fetchone()
             return _utc(row[0]) if row else None
+
+    def events(
+        self, files: Sequence[str], since: datetime, objectives: Sequence[Objective]
+    ) -> dict[str, dict[datetime, tuple[Events, ...]]]:
+        with self._lock:
+            connection = self._root.cursor()
+        with connection:
+            return read_events(connection, files, since, objectives)
 
     def _bins(self, connection: duckdb.DuckDBPyConnection, feature: Feature) -> Bins:
         if feature.kind is FeatureKind.NUMERIC:
@@ -157,6 +189,28 @@ class DuckDbEngine:
             yield connection, present
         finally:
             connection.close()
+
+
+def _read_window(
+    connection: duckdb.DuckDBPyConnection, request: ProfileRequest, present: frozenset[str]
+) -> WindowProfile:
+    """The profile of the rows that `w` holds now."""
+    service = read_service(connection)
+    if not service.rows:
+        return _empty_window(request)
+    labelled = read_labelled(connection, request)
+    columns, prediction = read_columns(connection, request, present, service.rows, labelled.predicted)
+    return WindowProfile(
+        service,
+        columns,
+        prediction,
+        read_type_errors(connection),
+        labelled,
+        read_versions(connection),
+        groups=read_groups(connection, request),
+        quality=read_quality(connection, request, present, service.rows, columns),
+        scored=read_scored(connection, request),
+    )
 
 
 def _empty_window(request: ProfileRequest) -> WindowProfile:

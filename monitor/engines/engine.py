@@ -12,7 +12,10 @@ import pyarrow as pa
 from monitor.baselines import Bins
 from monitor.plugins import ENGINES
 from monitor.profiles import WindowProfile
+from monitor.profiles.quality import QualityLimits
 from monitor.schemas import Feature, Task
+from monitor.segments import Slicing
+from monitor.slo import Events, Objective
 from monitor.windows import Window
 
 
@@ -33,7 +36,9 @@ class ProfileRequest:
     """What to profile: predictions with event times in [start, end), joined to the latest label of each.
 
     `columns` gives the frozen bins per feature; features without bins are not profiled. Without `task`, labels are
-    counted but not compared.
+    counted but not compared. `limits` is what rows are counted against for their quality; without, that is left out.
+    `protected` names the feature or tag whose groups are told apart, `metrics` the custom metrics to work out.
+    With `scored` the scores of all predictions are profiled, which estimated performance is computed from.
     """
 
     predictions: RowSource
@@ -45,6 +50,10 @@ class ProfileRequest:
     prediction: Bins | None = None
     task: Task | None = None
     positive_class: str | None = None
+    limits: QualityLimits | None = None
+    protected: str | None = None
+    metrics: tuple[str, ...] = ()
+    scored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,10 @@ class Engine(Protocol):
         """The profile of one window."""
         ...
 
+    def profiles(self, request: ProfileRequest, slicings: Sequence[Slicing] = ()) -> dict[str, WindowProfile]:
+        """The profile of one window as `all`, and by segment key those of its segments that have rows."""
+        ...
+
     def sample(
         self,
         predictions: RowSource,
@@ -91,8 +104,27 @@ class Engine(Protocol):
         """The features (by their own names), `prediction` and `score` of at most so many rows, always the same ones."""
         ...
 
-    def nth_event_time(self, predictions: RowSource, n: int) -> datetime | None:
-        """The n-th smallest event time (from 1), None when there are fewer rows."""
+    def labelled_rows(
+        self,
+        predictions: RowSource,
+        labels: RowSource,
+        start: datetime,
+        end: datetime,
+        features: Mapping[str, Feature],
+        most: int,
+    ) -> pa.Table:
+        """At most so many predictions that have a label, always the same ones: `prediction`, `prediction_value`,
+        `score`, `scores`, `label`, `label_value`, and the features by the names of their columns in the lake."""
+        ...
+
+    def nth_event_time(self, predictions: RowSource, n: int, since: datetime | None = None) -> datetime | None:
+        """The n-th smallest event time (from 1) that is not before `since`, None when there are fewer rows."""
+        ...
+
+    def events(
+        self, files: Sequence[str], since: datetime, objectives: Sequence[Objective]
+    ) -> dict[str, dict[datetime, tuple[Events, ...]]]:
+        """The good and bad calls of each file by minute, from `since` on, as each objective tells them apart."""
         ...
 
 

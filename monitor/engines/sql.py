@@ -29,11 +29,19 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def create_window(start: datetime, end: datetime) -> str:
-    return (
-        "CREATE OR REPLACE TEMP TABLE w AS SELECT * FROM predictions "
-        f"WHERE event_time >= TIMESTAMPTZ '{start.isoformat()}' AND event_time < TIMESTAMPTZ '{end.isoformat()}'"
-    )
+# Up to so many values, a window is read once and kept in memory: each of its queries is then quick.
+MOST_VALUES_KEPT = 4_000_000
+
+
+def create_window(connection: Connection, start: datetime, end: datetime, columns: int) -> None:
+    """Let `w` be the rows of [start, end): kept in memory where they are few, else read anew by each query.
+
+    Most queries are about few columns, so a large window costs less time that way and no memory.
+    """
+    inside = f"event_time >= TIMESTAMPTZ '{start.isoformat()}' AND event_time < TIMESTAMPTZ '{end.isoformat()}'"
+    (rows,) = one_row(connection.execute(f"SELECT count(*) FROM predictions WHERE {inside}"))
+    kind = "TABLE" if rows * columns <= MOST_VALUES_KEPT else "VIEW"
+    connection.execute(f"CREATE OR REPLACE TEMP {kind} w AS SELECT * FROM predictions WHERE {inside}")
 
 
 def rows_query(features: Mapping[str, Feature], present: frozenset[str], most: int) -> str:
@@ -46,6 +54,6 @@ def rows_query(features: Mapping[str, Feature], present: frozenset[str], most: i
 
 
 def one_row(result: Connection) -> tuple[Any, ...]:
-    row = result.fetchone()
-    assert row is not None, "an aggregate without GROUP BY has one row"
-    return row
+    """The row of an aggregate without GROUP BY, which has one. Reads to the end: the connection is free again."""
+    (row,) = result.fetchall()
+    return tuple(row)

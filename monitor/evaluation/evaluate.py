@@ -11,10 +11,11 @@ from typing import Any
 
 from monitor.baselines import BaselineProfile
 from monitor.drift import ColumnVerdict, DriftRule, get_method, judge_columns, judge_prediction
+from monitor.drift.judge import RATE, SMALLEST
 from monitor.evaluation import words
 from monitor.evaluation.rules import MonitorRule, Severity, Verdict
 from monitor.evaluation.thresholds import Bounds, bounds_of, breaches, is_far_out
-from monitor.metrics import describe
+from monitor.metrics import BY_THE_CLOCK, describe
 from monitor.performance import performance_points
 from monitor.points import Point, Status, share_point, undefined
 from monitor.profiles import WindowProfile
@@ -40,6 +41,11 @@ class WindowFacts:
     task: Task | None = None
     positive_class: str | None = None
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    earlier: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """By (metric, "1w"): the metric's value in the window that much before this one, for relative thresholds."""
+    column_verdicts: Sequence[ColumnVerdict] | None = None
+    """The features' drift where it was judged before: together with other segments', or by a preset on rows."""
+    prediction_verdict: ColumnVerdict | None = None
 
     @cached_property
     def block_points(self) -> list[dict[str, Point]]:
@@ -72,7 +78,7 @@ class Judgement:
 
 
 def evaluate_window(facts: WindowFacts, rules: Sequence[MonitorRule]) -> tuple[list[Point], list[Judgement]]:
-    """The window's metric points, and a judgement per rule (the silence monitor is judged by the clock instead)."""
+    """The window's metric points, and a judgement per rule (what is judged by the clock is left out)."""
     drift_rules = {rule.metric: rule for rule in rules if rule.metric in ("drift", "prediction_drift")}
     columns = _drift(facts, drift_rules.get("drift"))
     prediction = _prediction_drift(facts, drift_rules.get("prediction_drift"))
@@ -87,7 +93,7 @@ def evaluate_window(facts: WindowFacts, rules: Sequence[MonitorRule]) -> tuple[l
             judgements.append(_judge_drift(rule, columns, facts))
         elif rule.metric == "prediction_drift":
             judgements.append(_judge_drift(rule, [prediction] if prediction else [], facts))
-        elif rule.metric != "silence":
+        elif rule.metric not in BY_THE_CLOCK:
             point = by_metric.get(rule.metric) or undefined(rule.metric, 0, f"this model has no {rule.metric}")
             judgements.append(_judge_point(rule, point, facts))
     return points, judgements
@@ -102,19 +108,25 @@ def plain_points(profile: WindowProfile, facts: WindowFacts) -> list[Point]:
 
 
 def _drift(facts: WindowFacts, rule: MonitorRule | None) -> list[ColumnVerdict]:
-    return judge_columns(facts.baseline, facts.profile, _drift_rule(rule)) if facts.baseline else []
+    if facts.column_verdicts is not None:
+        return list(facts.column_verdicts)
+    return judge_columns(facts.baseline, facts.profile, drift_rule_of(rule)) if facts.baseline else []
 
 
 def _prediction_drift(facts: WindowFacts, rule: MonitorRule | None) -> ColumnVerdict | None:
-    return judge_prediction(facts.baseline, facts.profile, _drift_rule(rule)) if facts.baseline else None
+    if facts.prediction_verdict is not None:
+        return facts.prediction_verdict
+    return judge_prediction(facts.baseline, facts.profile, drift_rule_of(rule)) if facts.baseline else None
 
 
-def _drift_rule(rule: MonitorRule | None) -> DriftRule:
+def drift_rule_of(rule: MonitorRule | None) -> DriftRule:
     if rule is None:
         return DriftRule()
     threshold = rule.threshold
     method = get_method(threshold.get("method", "jensenshannon"))
-    return DriftRule(rule.min_rows, method, float(threshold.get("smallest", 0.1)), float(threshold.get("rate", 0.01)))
+    return DriftRule(
+        rule.min_rows, method, float(threshold.get("smallest", SMALLEST)), float(threshold.get("rate", RATE))
+    )
 
 
 def _as_point(metric: str, verdict: ColumnVerdict, column: str = "") -> Point:
@@ -180,7 +192,7 @@ def _judge_point(rule: MonitorRule, point: Point, facts: WindowFacts) -> Judgeme
     if short or point.status is not Status.OK or point.value is None:
         verdict = Verdict.INSUFFICIENT if short else Verdict.UNDEFINED
         return _undecided(rule, verdict, point, short or point.reason, facts)
-    bounds = bounds_of(rule.threshold, point, normal_values(rule.metric, facts, rule.min_rows))
+    bounds = bounds_of(rule.threshold, point, _normal(rule, facts))
     if bounds is None:
         return _undecided(rule, Verdict.UNDEFINED, point, f"nothing to compare {rule.metric} with yet", facts)
     broken = breaches(point, bounds)
@@ -239,6 +251,13 @@ def usual_coverage(facts: WindowFacts) -> float:
         return facts.baseline.whole.labelled.labelled / facts.baseline.whole.labelled.predicted
     earlier = facts.history.get("label_coverage", ())
     return median(earlier) if len(earlier) >= 5 else 0.0
+
+
+def _normal(rule: MonitorRule, facts: WindowFacts) -> list[float]:
+    if rule.threshold.get("kind") != "relative":
+        return normal_values(rule.metric, facts, rule.min_rows)
+    value = facts.earlier.get((rule.metric, rule.threshold.get("to", "")))
+    return [] if value is None else [value]
 
 
 def normal_values(metric: str, facts: WindowFacts, least_rows: int = 0) -> list[float]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
+from monitor.drift.judge import RATE
 from monitor.evaluation.rules import MonitorRule, Severity
 from monitor.performance import primary_metric
 from monitor.schemas import Task
@@ -50,7 +53,7 @@ def default_rules(
     ]
     if not has_baseline:
         return rules
-    drift = {"kind": "calibrated", "method": "jensenshannon", "smallest": smallest_drift, "rate": 0.01}
+    drift = {"kind": "calibrated", "method": "jensenshannon", "smallest": smallest_drift, "rate": RATE}
     rules += [
         MonitorRule("feature_drift", "drift", window, drift, 3, 4, 4, min_rows=min_rows),
         MonitorRule("prediction_drift", "prediction_drift", window, drift, 3, 4, 4, min_rows=min_rows),
@@ -59,3 +62,9 @@ def default_rules(
     if metric is not None:
         rules.append(MonitorRule(metric, metric, window, _PERFORMANCE[metric], min_rows=min_rows))
     return rules
+
+
+def segment_rules(rules: Sequence[MonitorRule]) -> list[MonitorRule]:
+    """What every segment of a model is watched for: drift of its features, its errors, and its performance."""
+    watched = {"drift", "error_rate", *_PERFORMANCE}
+    return [replace(rule, name=f"{rule.name}_by_segment", segment="*") for rule in rules if rule.metric in watched]

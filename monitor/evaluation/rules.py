@@ -27,7 +27,9 @@ class MonitorRule:
     """A metric, its window, and when to call it a breach.
 
     An incident opens at `breaches` breaches among the last `looks` decided windows, the newest being one, and resolves
-    after `recoveries` decided windows in a row without one.
+    after `recoveries` decided windows in a row without one. `segment` is `all`, one segment such as `region=eu`, every
+    one of a dimension (`region=*`) or every one there is (`*`); each has incidents of its own. A `window` below zero
+    counts rows (`monitor.windows.parse_span`).
     """
 
     name: str
@@ -39,3 +41,4 @@ class MonitorRule:
     recoveries: int = 2
     min_rows: int = 50
     severity: Severity = Severity.WARNING
+    segment: str = "all"

@@ -12,6 +12,7 @@ from monitor.errors import InvalidValue
 from monitor.points import Point
 
 LEAST_NORMAL = 5
+RELATIVE_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,22 @@ class Bounds:
 def bounds_of(threshold: Mapping[str, Any], point: Point, normal: Sequence[float]) -> Bounds | None:
     """The bounds for a point; None when there is nothing to compare with yet.
 
-    `normal` holds the metric's values in the baseline's blocks, or in earlier windows where the baseline has none.
-    Raises InvalidValue for a threshold of an unknown kind or direction, and for a constant one without a bound.
+    `normal` holds the metric's values in the baseline's blocks, or in earlier windows where the baseline has none; for
+    a relative threshold, the value of the window it is relative to. Raises InvalidValue for a threshold of an unknown
+    kind or direction, and for a constant one without a bound.
     """
     match threshold.get("kind"):
         case "constant":
             return _constant(threshold)
         case "baseline":
             return _band(threshold, point, normal)
+        case "quantile":
+            return _quantiles(threshold, normal)
+        case "relative":
+            return _around(fmean(normal), 0.0, threshold, default_share=RELATIVE_SHARE) if normal else None
         case other:
-            raise InvalidValue(f"threshold kind {other!r} is not known here; accepted: constant, baseline")
+            accepted = "constant, baseline, quantile, relative"
+            raise InvalidValue(f"threshold kind {other!r} is not known here; accepted: {accepted}")
 
 
 def _constant(threshold: Mapping[str, Any]) -> Bounds:
@@ -55,20 +62,42 @@ def _band(threshold: Mapping[str, Any], point: Point, normal: Sequence[float]) -
     deviation = stdev(normal) if len(normal) >= LEAST_NORMAL else _standard_error(point)
     if deviation is None:
         return None
-    allowed = max(
-        float(threshold.get("sigmas", 3)) * deviation,
-        float(threshold.get("smallest", 0.0)),
-        float(threshold.get("share", 0.0)) * abs(centre),
-    )
+    return _around(centre, float(threshold.get("sigmas", 3)) * deviation, threshold)
+
+
+def _around(centre: float, usual: float, threshold: Mapping[str, Any], default_share: float = 0.0) -> Bounds:
+    """Centre ± the largest of what is usual, `smallest`, and `share` of the centre; open where `direction` is not."""
+    share = float(threshold.get("share", default_share))
+    allowed = max(usual, float(threshold.get("smallest", 0.0)), share * abs(centre))
+    return _directed(threshold, centre - allowed, centre + allowed, centre, allowed)
+
+
+def _directed(threshold: Mapping[str, Any], low: float, high: float, centre: float, allowed: float) -> Bounds:
     direction = threshold.get("direction", "both")
     if direction not in ("low", "high", "both"):
         raise InvalidValue(f"threshold direction {direction!r} is not known; accepted: low, high, both")
     return Bounds(
-        centre - allowed if direction in ("low", "both") else None,
-        centre + allowed if direction in ("high", "both") else None,
-        centre,
-        allowed,
+        low if direction in ("low", "both") else None, high if direction in ("high", "both") else None, centre, allowed
     )
+
+
+def _quantiles(threshold: Mapping[str, Any], normal: Sequence[float]) -> Bounds | None:
+    """Between the `low` and `high` quantiles of what is normal, at least `smallest` and `share` from its median."""
+    if len(normal) < LEAST_NORMAL:
+        return None
+    ordered = sorted(normal)
+    centre = _quantile(ordered, 0.5)
+    least = max(float(threshold.get("smallest", 0.0)), float(threshold.get("share", 0.0)) * abs(centre))
+    low = min(_quantile(ordered, float(threshold.get("low", 0.01))), centre - least)
+    high = max(_quantile(ordered, float(threshold.get("high", 0.99))), centre + least)
+    return _directed(threshold, low, high, centre, max(centre - low, high - centre))
+
+
+def _quantile(ordered: Sequence[float], q: float) -> float:
+    """The q-quantile of sorted values, interpolated linearly (type 7 of Hyndman, Fan 1996)."""
+    place = q * (len(ordered) - 1)
+    below = min(int(place), len(ordered) - 2)
+    return ordered[below] + (place - below) * (ordered[below + 1] - ordered[below])
 
 
 def _standard_error(point: Point) -> float | None:

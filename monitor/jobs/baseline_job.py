@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.baselines import BaselineProfile, decode_baseline, encode_baseline
+from monitor.baselines import BaselineProfile, SegmentReference, encode_baseline
 from monitor.db import baseline_store, catalog
 from monitor.db.models import Baseline, Model
+from monitor.dimensions import Dimension
 from monitor.engines import ProfileRequest, RowSource
 from monitor.engines.engine import Sample
 from monitor.errors import Conflict, InvalidValue
 from monitor.jobs.stores import Stores
-from monitor.profiles import WindowProfile
+from monitor.profiles import LabelledProfile, WindowProfile
+from monitor.sample import SAMPLE_ROWS, encode_sample, sample_features
 from monitor.schemas import Feature, Task
+from monitor.segments import ALL, segment_key, slicings
 from monitor.windows import windows_between
 
 log = logging.getLogger(__name__)
@@ -27,6 +31,7 @@ _TICK = timedelta(microseconds=1)
 # Labels of a baseline made from production come late; it is read again until this share of it has them.
 ENOUGH_LABELS = 0.9
 FIRST_ROWS = "first predictions"
+PINNED = "pinned "
 
 
 def ensure_baselines(stores: Stores, now: datetime) -> int:
@@ -85,12 +90,14 @@ def create_baseline(
     if sample.rows < LEAST_ROWS:
         raise InvalidValue(f"a baseline needs at least {LEAST_ROWS} rows; {origin} has {sample.rows}")
     positive = model.positive_class or sample.positive_class
-    profile = _profile(stores, sample, predictions, labels, features, sample.task, positive)
+    dimensions = stores.settings.monitoring.dimensions(model_name)
+    profile = _profile(stores, sample, predictions, labels, features, sample.task, positive, dimensions)
+    rows = stores.engine.rows(predictions, first, last, sample_features(features), SAMPLE_ROWS)
     with stores.db.session() as session:
         stored = catalog.find_model(session, model_name)
         stored.task = sample.task.value if sample.task else None
         stored.positive_class = positive
-        return baseline_store.add_baseline(
+        baseline = baseline_store.add_baseline(
             session,
             stored.id,
             name=name,
@@ -101,38 +108,68 @@ def create_baseline(
             payload=encode_baseline(profile),
             now=now,
         )
+        baseline.sample = encode_sample(rows)
+        return baseline
+
+
+def pin_baseline(stores: Stores, model: str, name: str, start: datetime, end: datetime, now: datetime) -> Baseline:
+    """Freeze the model's own predictions with event times in [start, end) and make them its active baseline.
+
+    Raises InvalidValue for a span that ends before it starts or has fewer than 100 rows, Conflict for a name that is
+    taken, NotFound for an unknown model.
+    """
+    if end <= start:
+        raise InvalidValue(f"a baseline from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} is empty; end it later")
+    origin = f"{PINNED}{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
+    return create_baseline(
+        stores, model, name or origin, origin, stores.predictions(model, start, end), start, end, now
+    )
 
 
 def refresh_labels(stores: Stores, model: Model, baseline: Baseline) -> bool:
-    """Read the labels that have come since for a baseline made from production; True when there were new ones."""
-    known = decode_baseline(baseline.payload)
-    labelled = known.whole.labelled
-    if not _is_from_production(baseline) or labelled.labelled >= ENOUGH_LABELS * max(labelled.predicted, 1):
+    """Read the labels that have come since for a baseline made from production; True when there were new ones.
+
+    Segments that the settings have named since are read as well.
+    """
+    if not _is_from_production(baseline):
         return False
     assert baseline.start is not None
     assert baseline.end is not None
+    known = stores.baselines.decode(baseline.payload)
     predictions = stores.predictions(model.name, baseline.start, baseline.end + _TICK)
     labels = stores.labels(model.name, baseline.start)
-    counting = ProfileRequest(predictions, labels, baseline.start, baseline.end + _TICK)
-    if labels.empty or stores.engine.profile(counting).labelled.labelled <= labelled.labelled:
+    request = ProfileRequest(predictions, labels, baseline.start, baseline.end + _TICK)
+    dimensions = stores.settings.monitoring.dimensions(model.name)
+    if not _lacks_segments(known, dimensions) and not _has_more_labels(stores, known.whole.labelled, request):
         return False
     with stores.db.reading() as session:
         features = catalog.read_features(session, model.id)
     sample = Sample(baseline.rows, baseline.start, baseline.end, known.columns, known.prediction, None, None)
     task = Task(model.task) if model.task else None
-    fresh = _profile(stores, sample, predictions, labels, features, task, model.positive_class)
+    fresh = _profile(stores, sample, predictions, labels, features, task, model.positive_class, dimensions)
     with stores.db.session() as session:
         baseline_store.replace_payload(session, baseline.id, encode_baseline(_with_labels(known, fresh)))
     return True
 
 
+def _has_more_labels(stores: Stores, known: LabelledProfile, request: ProfileRequest) -> bool:
+    if known.labelled >= ENOUGH_LABELS * max(known.predicted, 1) or request.labels.empty:
+        return False
+    return stores.engine.profile(request).labelled.labelled > known.labelled
+
+
+def _lacks_segments(known: BaselineProfile, dimensions: Sequence[Dimension]) -> bool:
+    prefixes = {segment_key(cut.dimension, "") for cut in slicings(dimensions, known) if not cut.if_several}
+    return not all(any(key.startswith(prefix) for key in known.segments) for prefix in prefixes)
+
+
 def _is_from_production(baseline: Baseline) -> bool:
     """Whether its rows are the model's own traffic, not a file's."""
-    return baseline.origin.startswith("first ") and baseline.start is not None and baseline.end is not None
+    return baseline.origin.startswith(("first ", PINNED)) and baseline.start is not None and baseline.end is not None
 
 
 def _with_labels(known: BaselineProfile, fresh: BaselineProfile) -> BaselineProfile:
-    """The frozen profile with the labels of the fresh one; rows that came late into its time change no count of it."""
+    """The frozen profile with the labels and segments of the fresh one; rows that came late change no count of it."""
 
     def relabel(old: WindowProfile, new: WindowProfile) -> WindowProfile:
         return msgspec.structs.replace(old, labelled=new.labelled)
@@ -140,7 +177,8 @@ def _with_labels(known: BaselineProfile, fresh: BaselineProfile) -> BaselineProf
     blocks = known.blocks
     if len(blocks) == len(fresh.blocks):
         blocks = tuple(map(relabel, blocks, fresh.blocks))
-    return msgspec.structs.replace(known, whole=relabel(known.whole, fresh.whole), blocks=blocks)
+    whole = relabel(known.whole, fresh.whole)
+    return msgspec.structs.replace(known, whole=whole, blocks=blocks, segments=fresh.segments or known.segments)
 
 
 def _profile(
@@ -151,20 +189,41 @@ def _profile(
     features: dict[str, Feature],
     task: Task | None,
     positive: str | None,
+    dimensions: Sequence[Dimension],
 ) -> BaselineProfile:
     assert sample.start is not None
     assert sample.end is not None
+    start, end = sample.start, sample.end + _TICK
 
-    def read(start: datetime, end: datetime) -> WindowProfile:
-        request = ProfileRequest(
-            predictions, labels, start, end, features, sample.columns, sample.prediction, task, positive
+    def request(first: datetime, last: datetime) -> ProfileRequest:
+        return ProfileRequest(
+            predictions, labels, first, last, features, sample.columns, sample.prediction, task, positive
         )
-        return stores.engine.profile(request)
 
-    spans = _block_spans(sample.start, sample.end + _TICK, stores.window_size)
-    blocks = tuple(block for span in spans if (block := read(*span)).service.rows)
-    whole = read(sample.start, sample.end + _TICK)
-    return BaselineProfile(dict(sample.columns), sample.prediction, whole, blocks)
+    whole = stores.engine.profile(request(start, end))
+    profile = BaselineProfile(dict(sample.columns), sample.prediction, whole)
+    spans = _block_spans(start, end, stores.window_size)
+    if not dimensions:
+        blocks = tuple(b for span in spans if (b := stores.engine.profile(request(*span))).service.rows)
+        return msgspec.structs.replace(profile, blocks=blocks)
+    most = stores.settings.monitoring.most_segments
+    profiles = stores.engine.profiles(request(start, end), slicings(dimensions, profile, most))
+    profile = msgspec.structs.replace(profile, segments=_references(profiles, []))
+    cuts = slicings(dimensions, profile, most)
+    parts = [part for span in spans if (part := stores.engine.profiles(request(*span), cuts))[ALL].service.rows]
+    blocks = tuple(part[ALL] for part in parts)
+    return msgspec.structs.replace(profile, blocks=blocks, segments=_references(profiles, parts))
+
+
+def _references(
+    profiles: Mapping[str, WindowProfile], parts: Sequence[Mapping[str, WindowProfile]]
+) -> dict[str, SegmentReference]:
+    """Each segment's whole and its blocks."""
+    return {
+        key: SegmentReference(whole, tuple(part[key] for part in parts if key in part))
+        for key, whole in profiles.items()
+        if key != ALL
+    }
 
 
 def _block_spans(start: datetime, end: datetime, size: timedelta) -> list[tuple[datetime, datetime]]:

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
-from monitor.baselines import BaselineProfile, decode_baseline
-from monitor.db import baseline_store, catalog, monitors, results, service_samples, window_store
-from monitor.db.models import Baseline, Model, Monitor, WindowState
+from monitor.db import baseline_store, monitors, results, window_store
+from monitor.db.database import Session
+from monitor.db.models import Model, Monitor, WindowState
 from monitor.db.results import EvaluationRow
-from monitor.engines import ProfileRequest
-from monitor.evaluation import Judgement, MonitorRule, Severity, WindowFacts, evaluate_window
+from monitor.evaluation import Judgement
+from monitor.evaluation.segments import Result
 from monitor.jobs.baseline_job import refresh_labels
 from monitor.jobs.incident_job import update_incident
+from monitor.jobs.judging import judge_window, to_rule
+from monitor.jobs.lease import held
+from monitor.jobs.preset_rows import with_preset_verdicts
+from monitor.jobs.stored_history import StoredHistory
 from monitor.jobs.stores import Stores
+from monitor.jobs.window_profiles import Profiles, Watched, read_profiles
+from monitor.metrics import BY_THE_CLOCK
 from monitor.points import Point
-from monitor.profiles import WindowProfile, encode_profile
-from monitor.schemas import Task
-from monitor.service import with_counters
-from monitor.windows import Window
+from monitor.profiles import encode_profile
 
 log = logging.getLogger(__name__)
+
+__all__ = ["EvaluateReport", "evaluate_due_windows", "to_rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +47,9 @@ class EvaluateReport:
 class _Task:
     """A claimed window with everything its evaluation needs."""
 
-    model: Model
     state: WindowState
-    window: Window
-    baseline_row: Baseline | None
-    baseline: BaselineProfile | None
+    watched: Watched
     monitors: Sequence[Monitor]
-    history: dict[str, list[float]]
 
 
 def evaluate_due_windows(stores: Stores, owner: str, now: datetime, limit: int = 50) -> EvaluateReport:
@@ -71,26 +73,17 @@ def evaluate_due_windows(stores: Stores, owner: str, now: datetime, limit: int =
 
 
 def _evaluate(stores: Stores, window_id: int, owner: str, now: datetime) -> bool:
-    task = _claim(stores, window_id, owner, now)
+    lease = timedelta(seconds=stores.settings.jobs.lease_seconds)
+    task = _claim(stores, window_id, owner, now, lease)
     if task is None:
         return False
-    profile = _profile(stores, task)
-    facts = WindowFacts(
-        task.window,
-        profile,
-        task.baseline,
-        task.baseline_row.name if task.baseline_row else "",
-        Task(task.model.task) if task.model.task else None,
-        task.model.positive_class,
-        task.history,
-    )
-    by_name = {monitor.name: monitor for monitor in task.monitors}
-    points, judgements = evaluate_window(facts, [to_rule(monitor) for monitor in task.monitors])
-    return _save(stores, task, profile, points, [(by_name[j.rule.name], j) for j in judgements], owner, now)
+    with held(stores, window_id, owner, now, lease):
+        profiles = _profile(stores, task)
+        judged = _judge(stores, task, profiles)
+    return _save(stores, task, profiles, judged, owner, now)
 
 
-def _claim(stores: Stores, window_id: int, owner: str, now: datetime) -> _Task | None:
-    lease = timedelta(seconds=stores.settings.jobs.lease_seconds)
+def _claim(stores: Stores, window_id: int, owner: str, now: datetime, lease: timedelta) -> _Task | None:
     with stores.db.session() as session:
         state = window_store.claim_window(session, window_id, owner, now, lease)
         if state is None:
@@ -98,72 +91,53 @@ def _claim(stores: Stores, window_id: int, owner: str, now: datetime) -> _Task |
         model = session.get_one(Model, state.model_id)
         baseline = baseline_store.active_baseline(session, model.id)
         watching = [m for m in monitors.list_monitors(session, model.id) if m.window_seconds == state.size_seconds]
-        window = window_store.window(state)
-        metrics = sorted({"label_coverage", *(monitor.metric for monitor in watching)})
-        history = results.earlier_values(session, model.id, metrics, window)
+        window = window_store.find_window(session, state)
     if baseline is not None and refresh_labels(stores, model, baseline):
         with stores.db.reading() as session:
             baseline = baseline_store.active_baseline(session, model.id)
-    decoded = decode_baseline(baseline.payload) if baseline else None
-    return _Task(model, state, window, baseline, decoded, watching, history)
+    decoded = stores.baselines.decode(baseline.payload) if baseline else None
+    known = (baseline.id, decoded, baseline.name) if baseline else (None, None, "")
+    return _Task(state, Watched(model, window, *known), watching)
 
 
-def _profile(stores: Stores, task: _Task) -> WindowProfile:
-    window, model = task.window, task.model
+def _profile(stores: Stores, task: _Task) -> Profiles:
+    return read_profiles(stores, task.watched)
+
+
+def _judge(stores: Stores, task: _Task, profiles: Profiles) -> dict[str, Result]:
+    watched = task.watched
+    rules = [to_rule(monitor) for monitor in task.monitors]
     with stores.db.reading() as session:
-        features = catalog.read_features(session, model.id)
-        counted = service_samples.served_in(session, model.id, window)
-    request = ProfileRequest(
-        stores.predictions(model.name, window.start, window.end),
-        stores.labels(model.name, window.start),
-        window.start,
-        window.end,
-        features,
-        task.baseline.columns if task.baseline else {},
-        task.baseline.prediction if task.baseline else None,
-        Task(model.task) if model.task else None,
-        model.positive_class,
-    )
-    profile = stores.engine.profile(request)
-    return msgspec.structs.replace(profile, service=with_counters(profile.service, counted))
+        history = StoredHistory(session, watched, {monitor.name: monitor.id for monitor in task.monitors})
+        return judge_window(watched, rules, profiles, history, partial(with_preset_verdicts, stores, session, watched))
 
 
 def _save(
-    stores: Stores,
-    task: _Task,
-    profile: WindowProfile,
-    points: Sequence[Point],
-    judged: Sequence[tuple[Monitor, Judgement]],
-    owner: str,
-    now: datetime,
+    stores: Stores, task: _Task, profiles: Profiles, judged: Mapping[str, Result], owner: str, now: datetime
 ) -> bool:
     """Write results, incident changes and the evaluated revision together; nothing, and False, if the lease is lost."""
+    watched = task.watched
     with stores.db.session() as session:
         if not window_store.finish_window(session, task.state.id, owner, task.state.revision):
             return False
-        baseline_id = task.baseline_row.id if task.baseline_row else None
-        results.save_profile(session, task.model.id, task.window, encode_profile(profile), baseline_id)
-        results.save_points(session, task.model.id, task.window, [_point_row(point) for point in points])
-        for monitor, judgement in judged:
-            row = _evaluation_row(monitor.id, task.state.revision, judgement)
-            results.save_evaluation(session, task.window.start, row, now)
-            update_incident(session, task.model, monitor, to_rule(monitor), now)
+        watching = [monitor.id for monitor in task.monitors if monitor.metric not in BY_THE_CLOCK]
+        results.keep_segments(session, watched.model.id, watched.window, list(profiles), watching)
+        for key, profile in profiles.items():
+            payload = encode_profile(profile)
+            results.save_profile(session, watched.model.id, watched.window, payload, watched.baseline_id, key)
+            points, judgements = judged[key]
+            results.save_points(session, watched.model.id, watched.window, [_point_row(each) for each in points], key)
+            _save_judgements(session, task, key, judgements, now)
     return True
 
 
-def to_rule(monitor: Monitor) -> MonitorRule:
-    """The stored monitor as the pure core knows it."""
-    return MonitorRule(
-        monitor.name,
-        monitor.metric,
-        timedelta(seconds=monitor.window_seconds),
-        monitor.threshold,
-        monitor.breaches,
-        monitor.looks,
-        monitor.recoveries,
-        monitor.min_rows,
-        Severity(monitor.severity),
-    )
+def _save_judgements(session: Session, task: _Task, key: str, judgements: Sequence[Judgement], now: datetime) -> None:
+    by_name = {monitor.name: monitor for monitor in task.monitors}
+    for judgement in judgements:
+        monitor = by_name[judgement.rule.name]
+        row = _evaluation_row(monitor.id, task.state.revision, judgement)
+        results.save_evaluation(session, task.watched.window.start, row, now, key)
+        update_incident(session, task.watched.model, monitor, to_rule(monitor), now, key)
 
 
 def _point_row(point: Point) -> dict[str, object]:

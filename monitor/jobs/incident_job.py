@@ -9,15 +9,27 @@ from monitor.db import incidents, results
 from monitor.db.database import Session
 from monitor.db.models import Evaluation, Incident, Model, Monitor
 from monitor.evaluation import Change, Look, MonitorRule, Severity, Transition, Verdict, next_transition
+from monitor.evaluation.state_machine import NO_CHANGE
 from monitor.metrics import describe
+from monitor.segments import ALL
 
 
-def update_incident(session: Session, model: Model, monitor: Monitor, rule: MonitorRule, now: datetime) -> Transition:
-    """Open, escalate or resolve the monitor's incident as its newest windows ask for; returns what was done."""
-    evaluations = results.latest_evaluations(session, monitor.id, limit=rule.looks + rule.recoveries + 20)
-    incident = incidents.active_incident(session, monitor.id, monitor.segment)
+def update_incident(
+    session: Session, model: Model, monitor: Monitor, rule: MonitorRule, now: datetime, segment: str = ALL
+) -> Transition:
+    """Open, escalate or resolve the monitor's incident about a segment as its newest windows ask for; returns what was
+    done.
+
+    A segment's incident waits while the same metric is broken for the model as a whole: that is one thing to see to,
+    not one per segment.
+    """
+    looks_back = rule.looks + rule.recoveries + 20
+    evaluations = results.latest_evaluations(session, monitor.id, looks_back, segment)
+    incident = incidents.active_incident(session, monitor.id, segment)
     active = Severity(incident.severity) if incident else None
     transition = next_transition(active, [_look(evaluation, rule) for evaluation in evaluations], rule)
+    if transition.change is Change.OPEN and segment != ALL and _whole_is_broken(session, model, monitor):
+        return NO_CHANGE
     newest = next((e for e in reversed(evaluations) if e.verdict == Verdict.BREACH), None)
     match transition.change:
         case Change.OPEN:
@@ -28,9 +40,9 @@ def update_incident(session: Session, model: Model, monitor: Monitor, rule: Moni
                 model_id=model.id,
                 monitor_id=monitor.id,
                 metric=monitor.metric,
-                segment=monitor.segment,
+                segment=segment,
                 severity=transition.severity.value,
-                title=_title(model, rule, transition),
+                title=_title(model, rule, transition, segment),
                 since=transition.since,
                 evidence=_evidence(newest, transition),
                 now=now,
@@ -50,6 +62,10 @@ def update_incident(session: Session, model: Model, monitor: Monitor, rule: Moni
         case Change.NONE:
             _keep_current(session, incident, newest)
     return transition
+
+
+def _whole_is_broken(session: Session, model: Model, monitor: Monitor) -> bool:
+    return incidents.is_broken_as_a_whole(session, model.id, monitor.metric)
 
 
 def _keep_current(session: Session, incident: Incident | None, newest: Evaluation | None) -> None:
@@ -75,14 +91,15 @@ def _look(evaluation: Evaluation, rule: MonitorRule) -> Look:
     return Look(evaluation.window_start, Verdict(evaluation.verdict), severity, named)
 
 
-def _title(model: Model, rule: MonitorRule, transition: Transition) -> str:
+def _title(model: Model, rule: MonitorRule, transition: Transition, segment: str) -> str:
+    where = model.name if segment == ALL else f"{model.name} ({segment})"
     columns = transition.columns
     if columns:
         listed = ", ".join(columns[:3]) + (f" +{len(columns) - 3} more" if len(columns) > 3 else "")
-        return f"{model.name}: {listed} drifted"
+        return f"{where}: {listed} drifted"
     name = describe(rule.metric).title
     wrong = {"drift": "drifted", "prediction_drift": "predictions drifted", "silence": "no predictions arrive"}
-    return f"{model.name}: {wrong.get(rule.metric, f'{name} out of bounds')}"
+    return f"{where}: {wrong.get(rule.metric, f'{name} out of bounds')}"
 
 
 def _evidence(evaluation: Evaluation, transition: Transition) -> dict[str, Any]:

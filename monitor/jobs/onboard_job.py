@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from monitor.baselines import BaselineProfile, NumericBins, decode_baseline
 from monitor.db import baseline_store, catalog, monitors, window_store
@@ -11,8 +12,10 @@ from monitor.db.database import Session
 from monitor.db.models import Model
 from monitor.db.monitors import NewMonitor
 from monitor.evaluation import MonitorRule, default_rules
+from monitor.evaluation.presets import segment_rules
 from monitor.jobs.stores import Stores
 from monitor.schemas import Task
+from monitor.windows import rows_of
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +52,22 @@ def _onboard(stores: Stores, session: Session, model_id: int, now: datetime) -> 
     baseline = baseline_store.active_baseline(session, model_id)
     scored = baseline is not None and _is_scored(decode_baseline(baseline.payload))
     rules = _rules(stores, model, baseline is not None, scored)
-    new = monitors.add_monitors(session, model_id, [_to_row(rule) for rule in rules], now)
+    new = monitors.add_monitors(session, model_id, [to_row(rule) for rule in rules], now)
     if new:
-        predictions = stores.predictions(model.name)
-        for size in window_store.window_sizes(session, model_id):
-            window_store.touch_windows(session, model_id, stores.engine.windows(predictions, size), now)
+        touch_sizes(stores, session, model, window_store.window_sizes(session, model_id), now)
     return new
+
+
+def touch_sizes(stores: Stores, session: Session, model: Model, sizes: Iterable[timedelta], now: datetime) -> None:
+    """Make every window of these sizes that has rows due: nobody touched them while no monitor looked at their size.
+
+    The caller holds the model's lock, so that no row slips in between. Windows of a count of rows are found by
+    `count_rows`.
+    """
+    predictions = stores.predictions(model.name)
+    for size in sizes:
+        if not rows_of(size):
+            window_store.touch_windows(session, model.id, stores.engine.windows(predictions, size), now)
 
 
 def _is_scored(baseline: BaselineProfile) -> bool:
@@ -65,10 +78,18 @@ def _is_scored(baseline: BaselineProfile) -> bool:
 def _rules(stores: Stores, model: Model, has_baseline: bool, scored: bool) -> list[MonitorRule]:
     task = Task(model.task) if model.task else None
     wanted = stores.settings.monitoring
-    return default_rules(task, scored, has_baseline, stores.window_size, wanted.min_rows, wanted.smallest_drift)
+    rules = default_rules(task, scored, has_baseline, stores.window_size, wanted.min_rows, wanted.smallest_drift)
+    return [*rules, *segment_rules(rules)] if wanted.dimensions(model.name) else rules
 
 
-def _to_row(rule: MonitorRule) -> NewMonitor:
+def default_names(stores: Stores, session: Session, model: Model) -> set[str]:
+    """The names of the monitors that the model has, or may come to have, by default."""
+    has_baseline = baseline_store.has_baseline(session, model.id)
+    return {rule.name for scored in (True, False) for rule in _rules(stores, model, has_baseline, scored)}
+
+
+def to_row(rule: MonitorRule) -> NewMonitor:
+    """The rule as it is stored."""
     return NewMonitor(
         rule.name,
         rule.metric,
@@ -79,4 +100,5 @@ def _to_row(rule: MonitorRule) -> NewMonitor:
         rule.recoveries,
         rule.min_rows,
         rule.severity.value,
+        rule.segment,
     )

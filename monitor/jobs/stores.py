@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.config import Settings
 from monitor.db.database import Database
 from monitor.engines import Engine, RowSource
+from monitor.jobs.known_baselines import KnownBaselines
 from monitor.lake import Kind, Lake
 from monitor.windows import parse_size
 
@@ -23,6 +24,7 @@ class Stores:
     lake: Lake
     engine: Engine
     settings: Settings
+    baselines: KnownBaselines = field(default_factory=KnownBaselines)
 
     @property
     def window_size(self) -> timedelta:

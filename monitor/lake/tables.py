@@ -41,6 +41,9 @@ PREDICTION_FIELDS = pa.schema(
         ("entity_id", pa.string()),
         ("sampling_fraction", pa.float64()),
         ("source", pa.string()),
+        ("request_bytes", pa.int64()),
+        ("response_bytes", pa.int64()),
+        ("resources", NUMBERS),
         ("type_errors", STRINGS),  # feature → the JSON of a value that does not fit the feature's kind
     ]
 )
@@ -55,6 +58,9 @@ LABEL_FIELDS = pa.schema(
         ("source", pa.string()),
     ]
 )
+MEASURES = ("request_bytes", "response_bytes", "resources")
+"""Columns that few logs have something for."""
+
 ARROW_TYPES = {
     FeatureKind.NUMERIC: pa.float64(),
     FeatureKind.CATEGORICAL: pa.string(),
@@ -108,8 +114,16 @@ class Prediction(Protocol):
     sampling_fraction: float
 
 
+class MeasuredPrediction(Prediction, Protocol):
+    """A prediction that may say what its call took."""
+
+    request_bytes: int | None
+    response_bytes: int | None
+    resources: dict[str, float] | None
+
+
 def predictions_table(
-    records: Sequence[Prediction],
+    records: Sequence[MeasuredPrediction],
     features: Mapping[str, Feature],
     received: Moments | None = None,
     sources: Sequence[str] | None = None,
@@ -128,7 +142,7 @@ def predictions_table(
 
 
 def _block(
-    records: Sequence[Prediction], features: Mapping[str, Feature], received: Moments, sources: Sequence[str]
+    records: Sequence[MeasuredPrediction], features: Mapping[str, Feature], received: Moments, sources: Sequence[str]
 ) -> pa.Table:
     event_times = moments([record.event_time for record in records])
     columns, type_errors = _feature_columns([record.features for record in records], features)
@@ -142,8 +156,12 @@ def complete_table(
     sources: Sequence[str],
     columns: Mapping[str, pa.Array],
     type_errors: Sequence[dict[str, str] | None],
+    measured: bool = True,
 ) -> pa.Table:
-    """The table of these records, whose feature columns and type errors are there already."""
+    """The table of these records, whose feature columns and type errors are there already.
+
+    Records that are not `measured` need not have the fields of a MeasuredPrediction.
+    """
     outcomes = [record.prediction for record in records]
     fixed = {
         "prediction_id": [r.prediction_id for r in records],
@@ -163,10 +181,23 @@ def complete_table(
         "sampling_fraction": [r.sampling_fraction for r in records],
         "source": _repeated(sources),
         "type_errors": type_errors,
+        **_measures(records, measured),
     }
     arrays = [_array(fixed[field.name], field.type) for field in PREDICTION_FIELDS]
     schema = list(PREDICTION_FIELDS) + [pa.field(name, array.type) for name, array in columns.items()]
     return pa.Table.from_arrays([*arrays, *columns.values()], schema=pa.schema(schema))
+
+
+def _measures(records: Sequence[Prediction], measured: bool) -> dict[str, Any]:
+    """What the calls took, by column; most logs say nothing of it."""
+    if not measured:
+        return {name: pa.nulls(len(records), PREDICTION_FIELDS.field(name).type) for name in MEASURES}
+    named = cast("Sequence[MeasuredPrediction]", records)
+    return {
+        "request_bytes": [r.request_bytes for r in named],
+        "response_bytes": [r.response_bytes for r in named],
+        "resources": [r.resources for r in named],
+    }
 
 
 def moments(times: Sequence[datetime]) -> Moments:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from monitor.errors import InvalidValue
 
+_Floats = NDArray[np.float64]
+
 
 class NumericProfile(msgspec.Struct, frozen=True, tag="numeric"):
     """A numeric column on frozen bins.
@@ -41,8 +43,9 @@ class NumericProfile(msgspec.Struct, frozen=True, tag="numeric"):
         counts = np.bincount(np.searchsorted(edges, finite, side="left"), minlength=len(edges) + 1)
         if not finite.size:
             return cls(tuple(edges), tuple(counts.tolist()), missing, infinite)
-        mean = float(finite.mean())
-        m2 = float(((finite - mean) ** 2).sum())
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers up to 1e308 are data too
+            mean = float(finite.mean())
+            m2 = float(((finite - mean) ** 2).sum())
         low, high = float(finite.min()), float(finite.max())
         return cls(tuple(edges), tuple(counts.tolist()), missing, infinite, low, high, mean, m2)
 
@@ -136,6 +139,17 @@ class CategoricalProfile(msgspec.Struct, frozen=True, tag="categorical"):
 
 
 ColumnProfile = NumericProfile | CategoricalProfile
+
+
+def pooled_moments(n: _Floats, mean: _Floats, m2: _Floats) -> tuple[_Floats, _Floats, _Floats]:
+    """Number, mean and sum of squared deviations of all parts together, from those of each part (first axis).
+
+    The formula for two parts of Chan, Golub and LeVeque 1979, for many; parts without rows don't count.
+    """
+    total = n.sum(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        pooled = (n * mean).sum(axis=0) / np.maximum(total, 1)
+        return total, pooled, m2.sum(axis=0) + (n * (mean - pooled) ** 2).sum(axis=0)
 
 
 def bin_counts(profile: ColumnProfile) -> NDArray[np.float64]:

@@ -1,62 +1,32 @@
-"""How an endpoint served: how many calls, how many failed, how long they took."""
+"""How an endpoint served: how many calls, how many failed, how long they took, how large they were, what they used."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-
 import msgspec
 
-RELATIVE_ERROR = 0.01
-GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-LOG_GAMMA = math.log(GAMMA)
-SMALLEST_MS = 1e-6
+from monitor.profiles.sketch import GAMMA, LOG_GAMMA, RELATIVE_ERROR, SMALLEST, LatencySketch, bucket_of
+from monitor.profiles.usage import Usage, merge_usage
 
+SMALLEST_MS = SMALLEST
 
-class LatencySketch(msgspec.Struct, frozen=True):
-    """Latencies in milliseconds, so that any quantile of any merge is within 1 % of the true one.
-
-    Bucket i counts latencies in (GAMMA^(i-1), GAMMA^i]. Source: DDSketch (Masson, Rim, Lee, VLDB 2019).
-    """
-
-    buckets: dict[int, int] = {}
-    high: float = 0.0
-
-    @classmethod
-    def of(cls, latencies_ms: Iterable[float]) -> LatencySketch:
-        buckets: dict[int, int] = {}
-        high = 0.0
-        for latency in latencies_ms:
-            index = bucket_of(latency)
-            buckets[index] = buckets.get(index, 0) + 1
-            high = max(high, latency)
-        return cls(buckets, high)
-
-    @property
-    def n(self) -> int:
-        return sum(self.buckets.values())
-
-    def merge(self, other: LatencySketch) -> LatencySketch:
-        buckets = dict(self.buckets)
-        for index, count in other.buckets.items():
-            buckets[index] = buckets.get(index, 0) + count
-        return LatencySketch(buckets, max(self.high, other.high))
-
-    def quantile(self, q: float) -> float:
-        """The q-quantile in milliseconds; nan when there is no latency."""
-        rank = q * (self.n - 1)
-        below = 0
-        for index in sorted(self.buckets):
-            below += self.buckets[index]
-            if below > rank:
-                return min(2 * GAMMA**index / (GAMMA + 1), self.high)
-        return math.nan
+__all__ = [
+    "GAMMA",
+    "LOG_GAMMA",
+    "RELATIVE_ERROR",
+    "SMALLEST_MS",
+    "LatencySketch",
+    "ServiceProfile",
+    "bucket_of",
+]
 
 
 class ServiceProfile(msgspec.Struct, frozen=True):
     """Calls of one window. `weight` is their number re-weighted by the sampling fraction (1/fraction per row).
 
     `summed` calls took `latency_total` milliseconds together, where a server's counters say that and no more.
+    `timeouts` are among the errors, as a rule. `unlogged` has, for `client_errors`, `server_errors` and `timeouts`, the
+    calls that the rows stand for beyond themselves (the sum of 1/fraction - 1); it is empty where every call was
+    logged. `squares` is the sum of 1/fraction², by which the precision of a share is known.
     """
 
     rows: int = 0
@@ -66,10 +36,28 @@ class ServiceProfile(msgspec.Struct, frozen=True):
     latency: LatencySketch = LatencySketch()
     latency_total: float = 0.0
     summed: int = 0
+    timeouts: int = 0
+    unlogged: dict[str, float] = {}
+    squares: float = 0.0
+    request_bytes: LatencySketch = LatencySketch()
+    response_bytes: LatencySketch = LatencySketch()
+    resources: dict[str, Usage] = {}
 
     @property
     def errors(self) -> int:
         return self.client_errors + self.server_errors
+
+    @property
+    def effective_rows(self) -> float:
+        """Rows of equal weight that would tell as much (Kish, Survey Sampling, 1965)."""
+        return self.weight**2 / self.squares if self.squares else float(self.rows)
+
+    def share(self, *kinds: str) -> float:
+        """The share of all calls that were of these kinds; 0 without a call."""
+        counted: int = sum(getattr(self, kind) for kind in kinds)
+        if not self.unlogged:
+            return counted / self.rows if self.rows else 0.0
+        return (counted + sum(self.unlogged.get(kind, 0.0) for kind in kinds)) / self.weight
 
     def merge(self, other: ServiceProfile) -> ServiceProfile:
         return ServiceProfile(
@@ -80,9 +68,13 @@ class ServiceProfile(msgspec.Struct, frozen=True):
             self.latency.merge(other.latency),
             self.latency_total + other.latency_total,
             self.summed + other.summed,
+            self.timeouts + other.timeouts,
+            {
+                kind: self.unlogged.get(kind, 0.0) + other.unlogged.get(kind, 0.0)
+                for kind in {**self.unlogged, **other.unlogged}
+            },
+            self.squares + other.squares,
+            self.request_bytes.merge(other.request_bytes),
+            self.response_bytes.merge(other.response_bytes),
+            merge_usage(self.resources, other.resources),
         )
-
-
-def bucket_of(latency_ms: float) -> int:
-    """The sketch's bucket of one latency; anything below a nanosecond counts as one."""
-    return math.ceil(math.log(max(latency_ms, SMALLEST_MS)) / LOG_GAMMA)

@@ -1,15 +1,18 @@
-"""Everything known about one window of one model, as one mergeable value that is stored as one blob."""
+"""Everything known about one window of one model, as one mergeable value."""
 
 from __future__ import annotations
 
 import msgspec
 
 from monitor.profiles.columns import CategoricalProfile, ColumnProfile, NumericProfile
+from monitor.profiles.groups import GroupProfile, merge_groups
 from monitor.profiles.labelled import LabelledProfile
+from monitor.profiles.quality import QualityProfile
+from monitor.profiles.scored import ScoredProfile
 from monitor.profiles.service import ServiceProfile
 
 
-class WindowProfile(msgspec.Struct, frozen=True):
+class WindowProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """Service, columns, predictions and labels of one window.
 
     `columns` is by feature name and empty until there is a baseline to freeze the bins. `prediction` profiles the score
@@ -22,6 +25,9 @@ class WindowProfile(msgspec.Struct, frozen=True):
     type_errors: dict[str, int] = {}
     labelled: LabelledProfile = LabelledProfile()
     versions: dict[str, int] = {}
+    groups: dict[str, GroupProfile] = {}
+    quality: QualityProfile = QualityProfile()
+    scored: ScoredProfile = ScoredProfile()
 
     def merge(self, other: WindowProfile) -> WindowProfile:
         """The profile of both windows; columns that only one of them has are kept as they are."""
@@ -37,6 +43,9 @@ class WindowProfile(msgspec.Struct, frozen=True):
             _add(self.type_errors, other.type_errors),
             self.labelled.merge(other.labelled),
             _add(self.versions, other.versions),
+            merge_groups(self.groups, other.groups),
+            quality=self.quality.merge(other.quality),
+            scored=self.scored.merge(other.scored),
         )
 
 
@@ -53,14 +62,6 @@ def merge_columns(a: ColumnProfile | None, b: ColumnProfile | None) -> ColumnPro
             return a
         case _:
             raise TypeError(f"{type(a).__name__} and {type(b).__name__} are not profiles of one column")
-
-
-def encode_profile(profile: WindowProfile) -> bytes:
-    return msgspec.msgpack.encode(profile)
-
-
-def decode_profile(payload: bytes) -> WindowProfile:
-    return msgspec.msgpack.decode(payload, type=WindowProfile)
 
 
 def _add(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:

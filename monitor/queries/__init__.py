@@ -39,6 +39,7 @@ from monitor.queries.quarantine import (
     quarantine_record,
     quarantine_summary,
 )
+from monitor.queries.ranges import RangeProfile, range_profile
 from monitor.queries.series import SeriesPoint, series
 from monitor.queries.sign_in import may_read, needs_key
 from monitor.queries.states import State, baseline_progress, describe_bounds, describe_point, first_window
@@ -67,6 +68,7 @@ __all__ = [
     "QuarantineRecord",
     "QuarantineSummary",
     "RunRow",
+    "RangeProfile",
     "SeriesPoint",
     "State",
     "VersionInfo",
@@ -94,5 +96,6 @@ __all__ = [
     "quarantine_reasons",
     "quarantine_record",
     "quarantine_summary",
+    "range_profile",
     "series",
 ]

@@ -98,6 +98,8 @@ def test_a_v2_call_is_one_record_per_row(collector: LoopbackCollector, logger: P
         assert ask(channel, REQUEST) == RESPONSE
     records = logged(collector, logger)
     assert all(record.pop("latency_ms") > 0 and record.pop("event_time") for record in records)
+    assert {record.pop("request_bytes") for record in records} == {REQUEST.ByteSize()}
+    assert {record.pop("response_bytes") for record in records} == {RESPONSE.ByteSize()}
     assert records == EXPECTED
 
 
@@ -121,6 +123,8 @@ def test_an_aio_server_is_logged_too(
     assert asyncio.run(run()) == RESPONSE
     records = logged(collector, logger)
     assert all(record.pop("latency_ms") > 0 and record.pop("event_time") for record in records)
+    assert {record.pop("request_bytes") for record in records} == {REQUEST.ByteSize()}
+    assert {record.pop("response_bytes") for record in records} == {RESPONSE.ByteSize()}
     assert records == EXPECTED
 
 

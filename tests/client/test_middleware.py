@@ -91,6 +91,8 @@ def test_a_call_is_logged_as_one_record_per_prediction(collector: LoopbackCollec
         "prediction": 1,
         "score": 0.75,
         "status_code": 200,
+        "request_bytes": len(answer.request.content),
+        "response_bytes": len(ANSWER),
     }
     assert (second["prediction_id"], second["prediction"]) == ("r1/1", 0)
 

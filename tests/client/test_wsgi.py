@@ -95,6 +95,7 @@ def test_flask_needs_one_line(collector: LoopbackCollector) -> None:
     assert first == {
         "model": "late", "version": "2", "prediction_id": "r1", "features": {"temp": 31.5, "carrier": "UA"},
         "prediction": 1, "score": 0.315, "status_code": 200,
+        "request_bytes": len(answers[0].request.content), "response_bytes": len(answers[0].content),
     }  # fmt: skip
     assert second["prediction_id"] == "r1/1"
 

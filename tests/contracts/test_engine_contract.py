@@ -148,7 +148,9 @@ def test_service_counts_errors_versions_and_reweights_by_sampling(engine: Engine
     assert service.weight == 2 * len(inside)
     assert service.client_errors == sum(r.status_code == 422 for r in inside)
     assert service.server_errors == sum(r.status_code == 500 for r in inside)
-    assert service.latency == LatencySketch.of([r.latency_ms for r in inside if r.latency_ms is not None])
+    latencies = [r.latency_ms for r in inside if r.latency_ms is not None]
+    assert service.latency == LatencySketch.of(latencies, [2.0] * len(latencies))
+    assert (service.squares, service.unlogged["server_errors"]) == (4.0 * len(inside), service.server_errors)
     assert profile.versions == {"1": sum(r.version == "1" for r in inside), "2": sum(r.version == "2" for r in inside)}
 
 
@@ -182,7 +184,10 @@ def test_two_windows_merge_to_the_profile_of_both(engine: Engine, stored) -> Non
     both = engine.profile(request_of(stored, end=START + 2 * HOUR))
     merged = first.merge(second)
     assert merged.service == both.service
-    assert merged.labelled == both.labelled
+    assert merged.labelled.confusion == both.labelled.confusion
+    assert merged.labelled.scores.buckets == both.labelled.scores.buckets
+    assert merged.labelled.delay == both.labelled.delay
+    assert merged.labelled.probabilities.brier == pytest.approx(both.labelled.probabilities.brier, rel=1e-14)
     assert merged.columns["plan"] == both.columns["plan"]
     assert merged.columns["age"].counts == both.columns["age"].counts  # type: ignore[union-attr]
 

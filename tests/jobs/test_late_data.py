@@ -135,7 +135,7 @@ def test_a_row_that_comes_while_its_window_is_evaluated_leaves_the_window_due(
 
     def profile_then_receive(stores: Stores, task: evaluate_job._Task) -> WindowProfile:
         answer = profile(stores, task)
-        if task.window.start == START + 8 * HOUR and task.state.revision == 1:
+        if task.watched.window.start == START + 8 * HOUR and task.state.revision == 1:
             site.send([hour(8, rows=101)[100]], LAST)
         return answer
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitor.db.models import Evaluation
+from monitor.db.results import EvaluationRow
 from monitor.jobs import check_silence
 from monitor.jobs.silence_job import judge_silence
-from tests.jobs.site import DAY, HOUR, Site
+from tests.jobs.site import DAY, HOUR, START, Site
 from tests.jobs.traffic import hour, hours, settled
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -118,3 +121,27 @@ def test_a_model_with_too_few_windows_is_never_silent(site: Site) -> None:
     [evaluation] = site.evaluations("silence")
     assert evaluation.verdict == "insufficient"
     assert evaluation.reason == "3 windows in 0 s tell no rhythm yet; a day of receiving is needed"
+
+
+def test_a_missed_night_run_is_found_in_the_morning_once_the_nights_are_known(plain_site: Site) -> None:
+    """Without the hours of the week two days without a row would be needed."""
+    site = plain_site
+    for day in range(19, 28):
+        site.send(hour(24 * day + 6, rows=5), settled(24 * day + 6))
+        site.onboard(settled(24 * day + 6))
+    note_quiet_nights(site, 28)
+    last = settled(24 * 27 + 6)
+    missed = [check_silence(site.stores, last + 24 * HOUR + index * HOUR) for index in range(10)]
+    assert (missed[0], missed[-1]) == (0, 1)
+    [incident] = site.incidents()
+    assert "at this hour of the week up to" in incident.evidence["summary"]
+
+
+def note_quiet_nights(site: Site, days: int) -> None:
+    """What the looks of so many days noted of a model that has rows in the sixth hour of each."""
+    monitor = site.monitors()["silence"].id
+    with site.stores.db.session() as session:
+        for index in range(7, 24 * days + 6):
+            quiet = ((index - 6) % 24) * 3600.0
+            row = EvaluationRow(monitor, 1, "ok", quiet, None, None, 0, "", {})
+            session.add(Evaluation(**asdict(row), window_start=START + index * HOUR, segment="all", evaluated_at=START))

@@ -69,7 +69,8 @@ def test_multiclass_metrics_are_means_over_classes() -> None:
     assert points["accuracy"].value == pytest.approx(sk.accuracy_score(labels, predicted), abs=1e-12)
     assert points["precision"].value == pytest.approx(sk.precision_score(labels, predicted, average="macro"), abs=1e-12)
     assert points["f1"].value == pytest.approx(sk.f1_score(labels, predicted, average="macro"), abs=1e-12)
-    assert "auc" not in points
+    assert points["auc"].status is Status.UNDEFINED
+    assert "score" in points["auc"].reason
 
 
 def test_regression_metrics_equal_scikit_learns() -> None:
@@ -86,7 +87,7 @@ def test_regression_metrics_equal_scikit_learns() -> None:
 def test_without_labels_every_metric_is_undefined_and_says_why() -> None:
     for task in Task:
         points = performance_points(LabelledProfile(0, 50), task, "1")
-        undefined = [point for point in points if point.metric not in ("labels", "label_coverage")]
+        undefined = [point for point in points if point.metric not in ("labels", "label_coverage", "confusion")]
         assert undefined
         assert all(point.status is Status.UNDEFINED and point.reason for point in undefined)
 

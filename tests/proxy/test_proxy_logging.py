@@ -40,7 +40,8 @@ def test_a_call_is_one_record_per_row(target: RawTarget, new_proxy: NewProxy) ->
     assert first.pop("latency_ms") > 0
     assert first.pop("event_time") > 1_700_000_000
     assert first == {
-        "prediction_id": "r1", "features": {"age": 41, "city": "Bern"}, "prediction": 1, "status_code": 200
+        "prediction_id": "r1", "features": {"age": 41, "city": "Bern"}, "prediction": 1, "status_code": 200,
+        "request_bytes": len(ROWS), "response_bytes": len(b'{"predictions":[1,0]}'),
     }  # fmt: skip
     assert (second["prediction_id"], second["prediction"]) == ("r1/1", 0)
 

@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import select
 
 from collectors.sources.prometheus_counts import growth, read_series, served, sketch_of
+from collectors.sources.prometheus_usage import usage
 from monitor.db import catalog, service_samples
 from monitor.db.database import Database
 from monitor.db.models import ServiceSample
 from monitor.errors import ConfigError, Unavailable
 from monitor.profiles import LatencySketch, ServiceProfile
+from monitor.profiles.usage import Usage
 from monitor.service import service_points, with_counters
 from monitor.windows import Window
 from tests.sources.conftest import Clock, MakeReading
@@ -255,3 +257,26 @@ def test_a_server_that_fails_is_unavailable_and_loses_nothing_that_it_counts(
 def test_an_address_that_is_none_is_named(reading: MakeReading) -> None:
     with pytest.raises(ConfigError, match=r"url 'file:///etc/passwd' is not accepted; accepted: http"):
         reading("prometheus", url="file:///etc/passwd").read()
+
+
+PROCESS = """
+# TYPE process_cpu_seconds_total counter
+process_cpu_seconds_total {cpu}
+# TYPE process_resident_memory_bytes gauge
+process_resident_memory_bytes 2.5e+08
+# TYPE nv_gpu_utilization gauge
+nv_gpu_utilization{{gpu_uuid="a"}} 0.9
+nv_gpu_utilization{{gpu_uuid="b"}} 0.5
+"""
+
+
+def test_what_the_process_used_is_known_between_two_looks() -> None:
+    before, after = (read_series(PROCESS.format(cpu=cpu)) for cpu in (100.0, 107.5))
+    assert usage(before, after, 15.0) == {
+        "cpu_percent": Usage(1, 50.0, 50.0),
+        "memory_bytes": Usage(1, 2.5e8, 2.5e8),
+        "gpu_percent": Usage(2, 140.0, 90.0),
+    }
+    assert "cpu_percent" not in usage(after, before, 15.0)  # the process began again
+    assert "cpu_percent" not in usage({}, after, 15.0)
+    assert served(growth(before, after)) == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from monitor.db.models import Evaluation, Monitor
@@ -16,7 +16,7 @@ def list_monitors(session: Session, model_id: int) -> Sequence[Monitor]:
 
 
 def latest_evaluations(session: Session, model_id: int) -> dict[int, Evaluation]:
-    """The newest evaluation of each of the model's monitors, by monitor id."""
+    """The newest evaluation of each of the model's monitors, by monitor id; of several segments, one in breach."""
     newest = (
         select(Evaluation.monitor_id, func.max(Evaluation.window_start).label("start"))
         .join(Monitor, Monitor.id == Evaluation.monitor_id)
@@ -25,9 +25,9 @@ def latest_evaluations(session: Session, model_id: int) -> dict[int, Evaluation]
         .subquery()
     )
     rows = session.scalars(
-        select(Evaluation).join(
-            newest, (newest.c.monitor_id == Evaluation.monitor_id) & (newest.c.start == Evaluation.window_start)
-        )
+        select(Evaluation)
+        .join(newest, (newest.c.monitor_id == Evaluation.monitor_id) & (newest.c.start == Evaluation.window_start))
+        .order_by(case((Evaluation.verdict == "breach", 1), else_=0), Evaluation.segment)
     )
     return {row.monitor_id: row for row in rows}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,3 +37,35 @@ def baseline_behind(session: Session, model_id: int, profile: ProfileRow | None)
 def list_baselines(session: Session, model_id: int) -> Sequence[Baseline]:
     """The model's baselines, the oldest first."""
     return session.scalars(select(Baseline).where(Baseline.model_id == model_id).order_by(Baseline.created_at)).all()
+
+
+class StoredWindow(NamedTuple):
+    """One window's profile as it is stored, and the baseline whose bins it is on."""
+
+    start: datetime
+    baseline_id: int | None
+    payload: bytes
+
+
+def profiles_between(
+    session: Session, model_id: int, size: int, start: datetime, end: datetime, segment: str = "all"
+) -> list[StoredWindow]:
+    """The windows of this size in seconds that start in [start, end), in time order."""
+    statement = (
+        select(ProfileRow.start, ProfileRow.baseline_id, ProfileRow.payload)
+        .where(
+            ProfileRow.model_id == model_id,
+            ProfileRow.segment == segment,
+            ProfileRow.size_seconds == size,
+            ProfileRow.start >= start,
+            ProfileRow.start < end,
+        )
+        .order_by(ProfileRow.start)
+    )
+    return [StoredWindow(*row) for row in session.execute(statement)]
+
+
+def baseline_payloads(session: Session, ids: Collection[int]) -> list[bytes]:
+    """What the baselines with these ids hold, in the order of the ids."""
+    statement = select(Baseline.payload).where(Baseline.id.in_(ids)).order_by(Baseline.id)
+    return list(session.scalars(statement))

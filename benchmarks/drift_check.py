@@ -1,0 +1,62 @@
+"""One side of the drift benchmark, in a process of its own that does nothing else; prints its seconds as JSON.
+
+    python -m benchmarks.drift_check kedge|floor BASELINE CURRENT.parquet ROUNDS
+
+`kedge` goes from the Parquet file to a verdict per column. `floor` is what DuckDB takes for the bare histograms of the
+same columns on the same bins, with as many threads.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.drift_shape import END, START, Shape
+from monitor.baselines import BaselineProfile, CategoryBins, decode_baseline
+from monitor.engines import ProfileRequest, RowSource, get_engine
+
+
+def kedge(baseline: BaselineProfile, current: Path) -> Callable[[], int]:
+    """How many columns have drifted, by Kedge."""
+    from monitor.drift import DriftRule, judge_columns
+
+    engine, features = get_engine(), Shape(0, len(baseline.columns)).features
+    request = ProfileRequest(
+        RowSource(files=[str(current)]), RowSource(), START, END, features, baseline.columns, baseline.prediction
+    )
+    return lambda: sum(v.breach for v in judge_columns(baseline, engine.profile(request), DriftRule()))
+
+
+def floor(baseline: BaselineProfile, current: Path) -> Callable[[], int]:
+    """How many histograms DuckDB has made."""
+    histograms = []
+    for name, bins in baseline.columns.items():
+        if isinstance(bins, CategoryBins):
+            histograms.append(f"histogram_exact(feature_{name}, {list(bins.categories)!r}::VARCHAR[])")
+        else:
+            histograms.append(f"histogram(feature_{name}, {list(bins.edges)!r}::DOUBLE[])")
+    query = f"SELECT {', '.join(histograms)} FROM read_parquet('{current}')"
+    connection = duckdb.connect()
+    return lambda: len(connection.execute(query).fetchall()[0])
+
+
+def main() -> None:
+    side, baseline, current, rounds = sys.argv[1:]
+    work = {"kedge": kedge, "floor": floor}[side](decode_baseline(Path(baseline).read_bytes()), Path(current))
+    seconds = []
+    for _ in range(int(rounds)):
+        started = time.perf_counter()
+        answer = work()
+        seconds.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "rss_mb": peak, "answer": answer}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""`kedge drift`: a gate for CI that compares two files and needs no server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import typer
+
+from monitor.app.table_files import read_table
+from monitor.cli.junit import junit
+from monitor.cli.output import FINDING, USAGE, JsonFlag, err, out, print_json, print_rows
+from monitor.cli.progress import progress
+from monitor.drift.presets import Finding, PresetVerdict, drifted_share, get_preset
+from monitor.drift.presets.verdict import not_judged
+from monitor.errors import InvalidValue, KedgeError
+from monitor.points import Status
+
+app = typer.Typer(no_args_is_help=True, help="Drift between two files, for CI: no server and no settings are needed.")
+
+TIME = "event_time"
+_IDENTITY = ("prediction_id", "model", "label_time", "received_time", "entity_id", "sampling_fraction")
+_FOR_REPORTS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string)
+
+
+class PresetName(StrEnum):
+    """How it is decided which columns differ."""
+
+    CALIBRATED = "calibrated"
+    EVIDENTLY_DEFAULT = "evidently_default"
+    NANNYML_DEFAULT = "nannyml_default"
+
+
+@app.callback()
+def drift() -> None:
+    """Drift between two files."""  # a group, so that its one command is `kedge drift check`
+
+
+@app.command("check")
+def check(
+    reference: Annotated[Path, typer.Argument(metavar="REF", help="The rows to compare with: Parquet, CSV, JSON.")],
+    current: Annotated[Path, typer.Argument(metavar="CUR", help="The rows to judge: Parquet, CSV, JSON.")],
+    preset: Annotated[PresetName, typer.Option(help="How it is decided which columns differ.")] = PresetName.CALIBRATED,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME", help="A column to compare; all otherwise. Repeat it."),
+    ] = None,
+    fail_on: Annotated[
+        str, typer.Option("--fail-on", metavar="any|share=X", help="Fail on any column, or from this share of them.")
+    ] = "any",
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML.")
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write Evidently's drift report as one page.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare two files column by column; exit status 0 no drift, 1 drift, 2 wrong usage.
+
+    A column that is missing, empty or of another type fails too; a new one is named. An event_time column is not
+    compared: it shows how much the reference itself varies over time, which is then no drift.
+
+        kedge drift check train.parquet last_week.parquet --junit drift.xml
+    """
+    limit = _limit(fail_on)
+    tables = [read_table(path) for path in (reference, current)]
+    names = _chosen(tables, column or [])
+    with progress("comparing", len(names)) as tick:
+        judged = get_preset(preset.value, names).judge(tables[0], tables[1], tick)
+    verdicts = _worst_first([*_reserved(tables, column), *judged])
+    share = _failing_share(verdicts)
+    passed = share < limit if limit else share == 0
+    if junit_file:
+        _write(junit_file, junit(f"drift of {current.name} from {reference.name} ({preset.value})", verdicts))
+    if html_file:
+        _write_report(html_file, tables, names)
+    if as_json:
+        print_json(_as_json(preset.value, tables, verdicts, passed))
+    else:
+        print_rows([_row(verdict) for verdict in verdicts], "no column to compare", False)
+        _sum_up(verdicts, tables, passed)
+    if not any(verdict.status is Status.OK or verdict.finding.fails for verdict in verdicts):
+        err.print("no column could be judged, so this is no pass", markup=False)
+        raise typer.Exit(USAGE)
+    if not passed:
+        raise typer.Exit(FINDING)
+
+
+def _limit(fail_on: str) -> float:
+    """The share of failing columns from which the check fails; 0 means any column."""
+    if fail_on == "any":
+        return 0.0
+    kind, _, value = fail_on.partition("=")
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if kind != "share" or not 0 < share <= 1:
+        raise InvalidValue(f"--fail-on {fail_on!r} is not known; accepted: any, or share=X with X above 0, at most 1")
+    return share
+
+
+def _chosen(tables: Sequence[pa.Table], columns: Sequence[str]) -> list[str]:
+    """The columns to judge, in the reference's order, and those that are new in the current rows."""
+    every = list(dict.fromkeys(name for table in tables for name in table.column_names))
+    for name in columns:
+        if name not in every:
+            raise InvalidValue(f"neither file has a column {name!r}; there are: {', '.join(every)}")
+    return list(columns) or [name for name in every if name not in (TIME, *_IDENTITY)]
+
+
+def _reserved(tables: Sequence[pa.Table], columns: Sequence[str] | None) -> list[PresetVerdict]:
+    """Columns that say which row it is, not what it holds: named, not judged."""
+    if columns:
+        return []
+    found = [name for name in _IDENTITY if any(name in table.column_names for table in tables)]
+    return [not_judged(name, "tells which row it is, not what it holds") for name in found]
+
+
+def _worst_first(verdicts: Sequence[PresetVerdict]) -> list[PresetVerdict]:
+    return sorted(verdicts, key=lambda verdict: (not verdict.finding.fails, -verdict.excess, verdict.name))
+
+
+def _failing_share(verdicts: Sequence[PresetVerdict]) -> float:
+    """Columns that fail over those that were judged or fail for another reason."""
+    counted = [verdict for verdict in verdicts if verdict.status is Status.OK or verdict.finding.fails]
+    return sum(verdict.finding.fails for verdict in counted) / len(counted) if counted else 0.0
+
+
+def _row(verdict: PresetVerdict) -> dict[str, Any]:
+    found = verdict.finding.value or "no"
+    if verdict.status is Status.INSUFFICIENT:
+        found = "too few rows"
+    return {
+        "column": verdict.name,
+        "drift": "yes" if verdict.finding is Finding.DRIFT else found,
+        "value": verdict.value,
+        "limit": verdict.threshold if verdict.value is not None else None,
+        "p_value": verdict.p_value,
+        "why": verdict.why,
+    }
+
+
+def _sum_up(verdicts: Sequence[PresetVerdict], tables: Sequence[pa.Table], passed: bool) -> None:
+    failing = sum(verdict.finding.fails for verdict in verdicts)
+    rows = f"{tables[1].num_rows} rows against {tables[0].num_rows}"
+    said = f"{failing} of {len(verdicts)} columns" if failing else "no column"
+    out.print(f"{'passed' if passed else 'failed'}: drift in {said}; {rows}", markup=False, highlight=False)
+
+
+def _as_json(preset: str, tables: Sequence[pa.Table], verdicts: Sequence[PresetVerdict], passed: bool) -> Any:
+    return {
+        "passed": passed,
+        "preset": preset,
+        "reference_rows": tables[0].num_rows,
+        "current_rows": tables[1].num_rows,
+        "drifted_share": drifted_share(verdicts),
+        "failing": sum(verdict.finding.fails for verdict in verdicts),
+        "columns": verdicts,
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InvalidValue(f"file {str(path)!r} can't be written: {error.strerror}") from None
+
+
+def _write_report(path: Path, tables: Sequence[pa.Table], names: Sequence[str]) -> None:
+    """Evidently's page; where it can't be made, the verdicts still count."""
+    from monitor.reports import drift_report
+    from monitor.schemas import Feature, FeatureKind
+
+    schemas = [table.schema for table in tables]
+    usable = [
+        name
+        for name in names
+        if all(name in s.names and any(fits(s.field(name).type) for fits in _FOR_REPORTS) for s in schemas)
+    ]
+    numeric = {name for name in usable if all(_is_number(s.field(name).type) for s in schemas)}
+    features = {
+        name: Feature(name, FeatureKind.NUMERIC if name in numeric else FeatureKind.CATEGORICAL, name)
+        for name in usable
+    }
+    try:
+        page = drift_report(tables[0].select(usable), tables[1].select(usable), features)
+    except KedgeError as error:
+        err.print(f"no report: {error}", markup=False)
+    except Exception as error:  # Evidently stops at data that it can't draw
+        err.print(f"no report, as Evidently can't make one of these rows: {error}", markup=False)
+    else:
+        _write(path, page.encode())
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))

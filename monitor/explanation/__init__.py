@@ -1,0 +1,19 @@
+"""Why a finding is one: what moved, how much it matters to the model, and whether it looks broken or real."""
+
+from monitor.explanation.explain import Explanation, Fall, explain
+from monitor.explanation.importance import learn_importance
+from monitor.explanation.ranking import first_breach
+from monitor.explanation.segments import SegmentFall, fallen_segments
+from monitor.explanation.units import UnitChange, find_unit_change
+
+__all__ = [
+    "Explanation",
+    "Fall",
+    "SegmentFall",
+    "UnitChange",
+    "explain",
+    "fallen_segments",
+    "find_unit_change",
+    "first_breach",
+    "learn_importance",
+]

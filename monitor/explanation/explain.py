@@ -1,0 +1,149 @@
+"""A finding explained: what moved, how much it matters, since when, and whether the pipeline or the world did it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from monitor.baselines import BaselineProfile
+from monitor.drift.words import describe_change
+from monitor.explanation import words
+from monitor.explanation.cause import Cause, likely_cause
+from monitor.explanation.moved import moved_bins
+from monitor.explanation.ranking import RankedColumn, weights
+from monitor.explanation.segments import SegmentFall
+from monitor.explanation.spelling import SpellingChange, find_spelling_change
+from monitor.explanation.units import UnitChange, find_unit_change
+from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile, WindowProfile
+from monitor.quality.finding import QualityFinding
+
+MOST_COLUMNS = 10
+
+
+class Fall(msgspec.Struct, frozen=True):
+    """A performance metric that got worse: its usual value and the window's."""
+
+    metric: str
+    before: float
+    after: float
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why a finding is one. `sentence` is for people; `columns` has the ten that matter most, the first one most.
+
+    `of` is the number of columns that were looked at, `moved` how many of them moved.
+    """
+
+    sentence: str
+    cause: Cause
+    reason: str
+    since: datetime | None
+    of: int
+    moved: int
+    columns: tuple[RankedColumn, ...] = ()
+    segments: tuple[SegmentFall, ...] = ()
+    fall: Fall | None = None
+
+    def evidence(self) -> dict[str, Any]:
+        """The same as JSON-ready data: what an evaluation keeps as `explanation`."""
+        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return found
+
+
+def explain(
+    baseline: BaselineProfile,
+    window: WindowProfile,
+    drift: Mapping[str, float],
+    importance: Mapping[str, float] | None = None,
+    faults: Sequence[QualityFinding] = (),
+    since: datetime | None = None,
+    fall: Fall | None = None,
+    segments: Sequence[SegmentFall] = (),
+    reference_rows: pa.Table | None = None,
+    window_rows: pa.Table | None = None,
+) -> Explanation:
+    """Explain a window's finding.
+
+    `drift` has the distance of every column that is flagged; `importance` is `baselines.importance`. `faults` are the
+    quality findings of the same window. `fall` and `segments` are given where a performance metric fell. The rows
+    (features by name; `baselines.sample` and `Engine.rows` of the window) are not needed, but tell units and spellings
+    more surely than profiles.
+    """
+    faulty = {finding.column: finding for finding in reversed(faults) if finding.column}
+    # A column that broke without moving its bins counts as moved by the share of rows it broke in.
+    moved = {**{name: min(1.0, abs(finding.value)) for name, finding in faulty.items()}, **drift}
+    known = _Known(baseline, window, importance or {}, faulty, reference_rows, window_rows)
+    shares = list(weights(moved, known.importance).items())[:MOST_COLUMNS]
+    ranked = tuple(_column(name, moved[name], weight, known) for name, weight in shares)
+    of = len(baseline.whole.columns)
+    cause, reason = likely_cause(ranked, len(moved), of)
+    fallen = words.fall(fall.metric, fall.before, fall.after, segments) if fall else ""
+    sentence = words.sentence(ranked, len(moved), of, cause, reason, since, fallen, faults)
+    return Explanation(sentence, cause, reason, since, of, len(moved), ranked, tuple(segments), fall)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What columns are explained from."""
+
+    baseline: BaselineProfile
+    window: WindowProfile
+    importance: Mapping[str, float]
+    faulty: Mapping[str, QualityFinding]
+    reference_rows: pa.Table | None
+    window_rows: pa.Table | None
+
+
+def _column(name: str, drift: float, weight: float, known: _Known) -> RankedColumn:
+    before, after = known.baseline.whole.columns.get(name), known.window.columns.get(name)
+    worth = known.importance.get(name)
+    fault = known.faulty.get(name)
+    if before is None or after is None or type(before) is not type(after):
+        why = fault.why if fault else "the column is absent or changed its kind"
+        return RankedColumn(name, drift, worth, weight, why, fault.kind if fault else "schema")
+    why = fault.why if fault and fault.kind not in ("out_of_range", "unseen_category") else ""
+    return RankedColumn(
+        name,
+        drift,
+        worth,
+        weight,
+        why or describe_change(before, after),
+        fault.kind if fault else "",
+        tuple(moved_bins(before, after)),
+        _unit(name, before, after, known),
+        _spelling(name, before, after, known.window_rows),
+    )
+
+
+def _unit(name: str, before: ColumnProfile, after: ColumnProfile, known: _Known) -> UnitChange | None:
+    if not isinstance(before, NumericProfile) or not isinstance(after, NumericProfile):
+        return None
+    reference, current = _values(known.reference_rows, name), _values(known.window_rows, name)
+    found = [block.columns.get(name) for block in known.baseline.blocks]
+    blocks = [block for block in found if isinstance(block, NumericProfile)]
+    return find_unit_change(before if reference is None else reference, after if current is None else current, blocks)
+
+
+def _values(rows: pa.Table | None, name: str) -> NDArray[np.float64] | None:
+    if rows is None or name not in rows.column_names:
+        return None
+    return np.asarray(rows.column(name).cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _spelling(
+    name: str, before: ColumnProfile, after: ColumnProfile, window_rows: pa.Table | None
+) -> SpellingChange | None:
+    if not isinstance(before, CategoricalProfile) or not isinstance(after, CategoricalProfile) or not after.unseen:
+        return None
+    if window_rows is None or name not in window_rows.column_names:
+        return None
+    counts = Counter(value for value in window_rows.column(name).cast(pa.string()).to_pylist() if value is not None)
+    return find_spelling_change(before.categories, counts)

@@ -1,0 +1,145 @@
+"""Explanations in sentences a person can act on. They quote medians, shares, factors and category names only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from monitor.explanation.cause import Cause
+from monitor.explanation.moved import shown
+from monitor.explanation.ranking import RankedColumn
+from monitor.explanation.segments import SegmentFall
+from monitor.explanation.units import UnitChange
+from monitor.metrics import describe, format_value
+from monitor.quality.finding import QualityFinding
+
+_OTHERS = 2
+
+
+def sentence(
+    columns: Sequence[RankedColumn],
+    moved: int,
+    of: int,
+    cause: Cause,
+    reason: str,
+    since: datetime | None,
+    fallen: str,
+    faults: Sequence[QualityFinding],
+) -> str:
+    """What happened, how much it matters, and where to look, the most important first."""
+    parts = [fallen] if fallen else []
+    if columns:
+        first = columns[0]
+        parts += [_what(first, since), _worth(first), _others(columns, moved), _where(first, cause, reason)]
+    else:
+        rows = [finding.why for finding in faults if not finding.column]
+        if rows:
+            parts.append(f"{_sentence_case(rows[0])}{_since(since)}: look at what sends the rows.")
+        elif fallen:
+            parts.append(f"None of {of} columns moved: what the model predicts may have changed itself; retrain.")
+        else:
+            parts.append("Nothing that was looked at explains it.")
+    return " ".join(part for part in parts if part)
+
+
+def fall(metric: str, before: float, after: float, segments: Sequence[SegmentFall]) -> str:
+    """Such as "AUC went from 0.86 to 0.62, most of all where region=eu (0.88 → 0.55)."."""
+    text = f"{describe(metric).title} went from {format_value(metric, before)} to {format_value(metric, after)}"
+    if segments:
+        worst = segments[0]
+        change = f"{format_value(metric, worst.before)} → {format_value(metric, worst.after)}"
+        text += f", most of all where {shown(worst.segment)} ({change})"
+    return f"{text}."
+
+
+def unit_words(unit: UnitChange) -> str:
+    """What was done to the values, such as "multiplied by 1.8 plus 32"."""
+    form = "" if unit.form == "x" else f"turned into {unit.form}"
+    if unit.offset and unit.scale == 1:
+        change = f"{'raised' if unit.offset > 0 else 'lowered'} by {_figure(abs(unit.offset))}"
+    elif unit.offset and unit.scale == -1:
+        change = f"subtracted from {_figure(unit.offset)}"
+    else:
+        offset = f"{'plus' if unit.offset > 0 else 'minus'} {_figure(abs(unit.offset))}" if unit.offset else ""
+        change = f"{_scaled(unit.scale)} {offset}".strip()
+    return f"{form} {change}".strip()
+
+
+def _scaled(scale: float) -> str:
+    if scale in (1, -1):
+        return "" if scale == 1 else "negated"
+    return f"divided by {_figure(1 / scale)}" if abs(scale) < 1 else f"multiplied by {_figure(scale)}"
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.5g}"
+
+
+def _what(column: RankedColumn, since: datetime | None) -> str:
+    name, unit = f"`{shown(column.name)}`", column.unit
+    if column.spelling is not None:
+        old, new = shown(column.spelling.old), shown(column.spelling.new)
+        share = column.spelling.share
+        return f"{name} is spelt otherwise{_since(since)}: {old} → {new}, as are {share:.0%} of its unknown values."
+    if unit is None:
+        return f"{name}{_since(since)}: {column.why}."
+    change = "a unit change" + (f" ({unit.name})" if "→" in unit.name else "")
+    match unit.certainty:
+        case "almost certainly":
+            how = f"{name} looks {unit_words(unit)}{_since(since)}: {change} upstream?"
+            return f"{how} That accounts for {_accounted(unit)} of its change."
+        case "probably":
+            how = f"{name} looks {unit_words(unit)}{_since(since)}: probably {change} upstream."
+            return f"{how} That accounts for {_accounted(unit)} of its change."
+        case _:
+            guess = f"Its values {unit_words(unit)} would look the same, so {change} is possible."
+            return f"{name}{_since(since)}: {column.why}. {guess}"
+
+
+def _accounted(unit: UnitChange) -> str:
+    return f"{unit.sure:.0%}" if unit.sure < 0.995 else "all"
+
+
+def _worth(column: RankedColumn) -> str:
+    if column.importance is None:
+        return ""
+    if column.importance < 0.005:
+        return "The model's score hardly depends on it."
+    return f"It explains {column.importance:.0%} of the model's score."
+
+
+def _others(columns: Sequence[RankedColumn], moved: int) -> str:
+    if moved < 2:
+        return ""
+    named = [_named(column) for column in columns[1 : 1 + _OTHERS]]
+    rest = moved - 1 - len(named)
+    verb = "moved too"
+    if rest > 0:
+        return f"{', '.join(named)} and {rest} more {verb}."
+    return f"{' and '.join(named)} {verb}."
+
+
+def _named(column: RankedColumn) -> str:
+    """A column that moved too, with what is wrong with it where something is."""
+    broken = column.fault and column.fault not in ("out_of_range", "unseen_category")
+    return f"`{shown(column.name)}`" + (f" ({column.why})" if broken else "")
+
+
+def _where(column: RankedColumn, cause: Cause, reason: str) -> str:
+    match cause:
+        case Cause.PIPELINE if column.spelling is not None or (column.unit and column.unit.certainty != "possibly"):
+            return "Look at what fills it before retraining."
+        case Cause.PIPELINE:
+            return f"It looks like a broken pipeline ({reason}): look at what fills the column before retraining."
+        case Cause.WORLD:
+            return f"The world seems to have changed ({reason}): check accuracy as labels come, and retrain if it fell."
+        case _:
+            return f"Whether the pipeline broke or the world changed is unclear ({reason}): look at both."
+
+
+def _since(since: datetime | None) -> str:
+    return f" since {since:%Y-%m-%d %H:%M}" if since else ""
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,114 @@
+"""Backtest: what a monitor would have said of the windows there were. Nothing is written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from monitor.db import baseline_store, catalog, count_windows, stored_profiles, window_store
+from monitor.db.database import Session
+from monitor.db.models import Baseline, Model
+from monitor.errors import InvalidValue
+from monitor.evaluation import Judgement, MonitorRule, Verdict
+from monitor.evaluation.references import reference_of
+from monitor.evaluation.replay import Alarm, replay
+from monitor.jobs.judging import judge_window
+from monitor.jobs.preset_rows import with_preset_verdicts
+from monitor.jobs.replayed_history import ReplayedHistory
+from monitor.jobs.stores import Stores
+from monitor.jobs.window_profiles import Profiles, Watched, read_profiles
+from monitor.metrics import BY_THE_CLOCK
+from monitor.profiles import decode_profile
+from monitor.segments import ALL
+from monitor.windows import Window, rows_of
+
+Progress = Callable[[int, int], None]
+"""Told how many windows are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What one monitor would have said: the windows it looked at, by verdict over all segments, and its alarms."""
+
+    rule: MonitorRule
+    windows: int
+    verdicts: dict[str, int]
+    alarms: list[Alarm]
+
+
+def run_backtest(
+    stores: Stores,
+    model_name: str,
+    rule: MonitorRule,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Backtest:
+    """Replay a monitor over the windows with starts in [start, end), all there are unless told otherwise.
+
+    Stored profiles are taken where they are on the active baseline's bins; other windows are merged or read from their
+    rows. Raises NotFound for an unknown model, InvalidValue for a metric that no window has.
+    """
+    if rule.metric in BY_THE_CLOCK:
+        raise InvalidValue(f"{rule.metric} is judged by the clock as rows arrive, so it can't be replayed from them")
+    with stores.db.reading() as session:
+        model = catalog.find_model(session, model_name)
+        baseline = baseline_store.active_baseline(session, model.id)
+        windows = _windows(stores, session, model, rule.window)
+    windows = [w for w in windows if (start is None or w.start >= start) and (end is None or w.start < end)]
+    history = ReplayedHistory(keeps_profiles=reference_of(rule.threshold) is not None)
+    judged: dict[str, list[tuple[datetime, datetime, Judgement]]] = defaultdict(list)
+    for done, window in enumerate(windows):
+        progress(done, len(windows))
+        for key, judgement in _judge(stores, model, baseline, window, rule, history):
+            judged[key].append((window.start, window.end, judgement))
+    progress(len(windows), len(windows))
+    every = [judgement for looks in judged.values() for _, _, judgement in looks]
+    verdicts = {verdict.value: sum(each.verdict is verdict for each in every) for verdict in Verdict}
+    alarms = [alarm for key in sorted(judged) for alarm in replay(rule, key, judged[key])]
+    return Backtest(rule, len(windows), verdicts, sorted(alarms, key=lambda alarm: (alarm.opened_at, alarm.segment)))
+
+
+def _windows(stores: Stores, session: Session, model: Model, size: timedelta) -> list[Window]:
+    """The windows that had rows, in time order; of a count of rows, those that were closed."""
+    if rows := rows_of(size):
+        states = window_store.latest_windows(session, model.id, size, limit=100_000)
+        if not states:
+            raise InvalidValue(f"no window of {rows} rows was ever counted; add such a monitor first, or name a time")
+        return [count_windows.closed_window(session, state) for state in states[:-1]]
+    return sorted(stores.engine.windows(stores.predictions(model.name), size))
+
+
+def _judge(
+    stores: Stores,
+    model: Model,
+    baseline: Baseline | None,
+    window: Window,
+    rule: MonitorRule,
+    history: ReplayedHistory,
+) -> list[tuple[str, Judgement]]:
+    known = (baseline.id, stores.baselines.decode(baseline.payload), baseline.name) if baseline else (None, None, "")
+    watched = Watched(model, window, *known)
+    profiles = _stored(stores, watched, rule) or read_profiles(stores, watched)
+    with stores.db.reading() as session:
+        results = judge_window(
+            watched, [rule], profiles, history, partial(with_preset_verdicts, stores, session, watched)
+        )
+    found = []
+    for key, (points, judgements) in results.items():
+        history.add(window, key, profiles[key], points, judgements)
+        found += [(key, judgement) for judgement in judgements]
+    return found
+
+
+def _stored(stores: Stores, watched: Watched, rule: MonitorRule) -> Profiles | None:
+    """The window's stored profiles, as they are without reading a row; None unless they are on the same bins."""
+    segment = ALL if rule.segment == ALL else None
+    with stores.db.reading() as session:
+        found = stored_profiles.stored_window(session, watched.model.id, watched.window, segment)
+    if found is None or found.baseline_id != watched.baseline_id:
+        return None
+    return {key: decode_profile(payload) for key, payload in found.payloads.items()}

@@ -1,0 +1,130 @@
+"""Fitting what estimates a model's performance before labels come, once per baseline and again as its labels come."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from monitor.baselines import BaselineProfile, Bins
+from monitor.db import baseline_store
+from monitor.engines import Engine, RowSource
+from monitor.errors import InvalidValue
+from monitor.estimation import PREDICTION, Estimator, encode_estimator, fit_cbpe, fit_dle
+from monitor.jobs.stores import Stores
+from monitor.schemas import Feature, Task
+
+log = logging.getLogger(__name__)
+
+LEAST_LABELLED = 200
+MOST_LABELLED = 50_000
+
+
+def fit_estimator(
+    engine: Engine,
+    baseline: BaselineProfile,
+    predictions: RowSource,
+    labels: RowSource,
+    start: datetime,
+    end: datetime,
+    features: Mapping[str, Feature],
+    task: Task | None,
+    positive: str | None,
+) -> Estimator | None:
+    """The estimator of a baseline from its labelled rows with event times in [start, end), at most 50,000 of them.
+
+    None where nothing can be estimated: fewer than 200 labelled rows, no scores, labels of one class only, or a task
+    that has no estimate.
+    """
+    if task not in (Task.BINARY, Task.MULTICLASS, Task.REGRESSION):
+        return None
+    rows = engine.labelled_rows(predictions, labels, start, end, features, MOST_LABELLED)
+    if rows.num_rows < LEAST_LABELLED:
+        return None
+    try:
+        match task:
+            case Task.REGRESSION:
+                return _fit_errors(rows, baseline, features)
+            case Task.MULTICLASS:
+                return _fit_classes(rows)
+            case _:
+                return _fit_binary(rows, positive)
+    except InvalidValue as error:
+        log.info("performance can't be estimated: %s", error)
+        return None
+
+
+def refresh_estimator(
+    stores: Stores,
+    baseline_id: int,
+    baseline: BaselineProfile,
+    predictions: RowSource,
+    labels: RowSource,
+    start: datetime,
+    end: datetime,
+    features: Mapping[str, Feature],
+    task: Task | None,
+    positive: str | None,
+) -> bool:
+    """Fit a stored baseline's estimator again, as more of its labels have come; True when one was stored.
+
+    It is fitted on whatever labels there are, not on so many at a time, so that it is the same in whatever order they
+    came.
+    """
+    fresh = fit_estimator(stores.engine, baseline, predictions, labels, start, end, features, task, positive)
+    if fresh is None:
+        return False
+    with stores.db.session() as session:
+        baseline_store.save_estimator(session, baseline_id, encode_estimator(fresh))
+    return True
+
+
+def _fit_binary(rows: pa.Table, positive: str | None) -> Estimator | None:
+    labels, predictions = _column(rows, "label"), _column(rows, "prediction")
+    if positive is None or len({label == positive for label in labels}) < 2:
+        return None
+    scores = [
+        score if score is not None else _scores_of(by_class).get(positive)
+        for score, by_class in zip(_column(rows, "score"), _column(rows, "scores"), strict=True)
+    ]
+    estimator = fit_cbpe(labels, predictions, [_number(score) for score in scores], positive)
+    return estimator if estimator.rows >= LEAST_LABELLED else None
+
+
+def _fit_classes(rows: pa.Table) -> Estimator | None:
+    labels, predictions = _column(rows, "label"), _column(rows, "prediction")
+    by_row = [_scores_of(by_class) for by_class in _column(rows, "scores")]
+    classes = sorted({name for scores in by_row for name in scores} & set(labels))
+    if len(classes) < 2:
+        return None
+    table = {name: [_number(scores.get(name)) for scores in by_row] for name in classes}
+    estimator = fit_cbpe(labels, predictions, table)
+    return estimator if estimator.rows >= LEAST_LABELLED else None
+
+
+def _fit_errors(rows: pa.Table, baseline: BaselineProfile, features: Mapping[str, Feature]) -> Estimator | None:
+    bins: dict[str, Bins] = {}
+    columns: dict[str, list[Any]] = {}
+    for name, feature in features.items():
+        if name in baseline.columns and feature.column in rows.column_names:
+            bins[name], columns[name] = baseline.columns[name], _column(rows, feature.column)
+    if baseline.prediction is not None:
+        bins[PREDICTION] = baseline.prediction
+    return fit_dle(columns, bins, _column(rows, "prediction_value"), _column(rows, "label_value"))
+
+
+def _column(rows: pa.Table, name: str) -> list[Any]:
+    values: list[Any] = rows.column(name).to_pylist()
+    return values
+
+
+def _scores_of(by_class: Any) -> dict[str, float]:
+    """A row's scores per class; Arrow gives a map as pairs."""
+    return dict(by_class) if by_class else {}
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

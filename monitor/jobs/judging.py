@@ -1,0 +1,134 @@
+"""Judging a window's profiles by its monitors, against whatever reference each of them names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from monitor.baselines import BaselineProfile, derived_baseline
+from monitor.db.models import Monitor
+from monitor.evaluation import MonitorRule, Severity, WindowFacts
+from monitor.evaluation.references import Reference, reference_of, reference_spans
+from monitor.evaluation.segments import Result, evaluate_segments
+from monitor.jobs.window_profiles import Watched
+from monitor.profiles import WindowProfile
+from monitor.schemas import Task
+from monitor.segments import ALL, matches, segment_baseline
+from monitor.windows import Window, parse_size
+
+Facts = Mapping[str, WindowFacts]
+Preset = Callable[[str, Facts], Facts]
+"""Gives facts the verdicts of the named preset on the window's rows."""
+
+
+class History(Protocol):
+    """What is known of a model's earlier windows of one size; `key` is the segment."""
+
+    def earlier(self, metrics: Sequence[str], window: Window, key: str) -> Mapping[str, Sequence[float]]:
+        """Each metric's values in the windows before this one, the newest last."""
+        ...
+
+    def value(self, metric: str, start: datetime, key: str) -> float | None:
+        """A metric's value in the window that starts then."""
+        ...
+
+    def normal(self, rule: MonitorRule, spans: Sequence[Window], key: str) -> list[WindowProfile]:
+        """The profiles of the windows in these spans that this monitor did not find in breach."""
+        ...
+
+
+def to_rule(monitor: Monitor) -> MonitorRule:
+    """The stored monitor as the pure core knows it."""
+    return MonitorRule(
+        monitor.name,
+        monitor.metric,
+        timedelta(seconds=monitor.window_seconds),
+        monitor.threshold,
+        monitor.breaches,
+        monitor.looks,
+        monitor.recoveries,
+        monitor.min_rows,
+        Severity(monitor.severity),
+        monitor.segment,
+    )
+
+
+def judge_window(
+    watched: Watched,
+    rules: Sequence[MonitorRule],
+    profiles: Mapping[str, WindowProfile],
+    history: History,
+    preset: Preset,
+) -> dict[str, Result]:
+    """The window's points and judgements, by segment.
+
+    Monitors that name a reference, or a preset, of their own are judged apart; the points are those against the frozen
+    baseline.
+    """
+    facts = {key: _facts(watched, profile, key, _watching(rules, key), history) for key, profile in profiles.items()}
+    plain = [rule for rule in rules if not _is_special(rule)]
+    results = evaluate_segments(facts, {key: _watching(plain, key) for key in facts})
+    for rule in rules:
+        if _is_special(rule):
+            seen = _special(watched, rule, facts, history, preset)
+            for key, (_, judgements) in evaluate_segments(seen, {key: [rule] for key in seen}).items():
+                results[key][1].extend(judgements)
+    return results
+
+
+def _watching(rules: Sequence[MonitorRule], key: str) -> list[MonitorRule]:
+    return [rule for rule in rules if matches(rule.segment, key)]
+
+
+def _is_special(rule: MonitorRule) -> bool:
+    """Whether it compares with something else than the frozen baseline's profile."""
+    return reference_of(rule.threshold) is not None or rule.threshold.get("kind") == "preset"
+
+
+def _facts(
+    watched: Watched, profile: WindowProfile, key: str, rules: Sequence[MonitorRule], history: History
+) -> WindowFacts:
+    window = watched.window
+    metrics = sorted({"label_coverage", *(rule.metric for rule in rules)}) if rules else []
+    earlier = {}
+    for rule in rules:
+        to = rule.threshold.get("to") if rule.threshold.get("kind") == "relative" else None
+        value = history.value(rule.metric, window.start - parse_size(to), key) if to else None
+        if to and value is not None:
+            earlier[rule.metric, to] = value
+    return WindowFacts(
+        window,
+        profile,
+        segment_baseline(watched.baseline, key),
+        watched.baseline_name,
+        Task(watched.model.task) if watched.model.task else None,
+        watched.model.positive_class,
+        history.earlier(metrics, window, key),
+        earlier,
+    )
+
+
+def _special(watched: Watched, rule: MonitorRule, facts: Facts, history: History, preset: Preset) -> Facts:
+    """The facts as this monitor sees them: against earlier windows, or with a preset's verdicts on rows."""
+    reference = reference_of(rule.threshold)
+    seen: Facts = {key: each for key, each in facts.items() if matches(rule.segment, key)}
+    if reference is not None:
+        seen = {
+            key: replace(each, baseline=_derived(watched, rule, reference, key, history), baseline_name=str(reference))
+            for key, each in seen.items()
+        }
+    if rule.threshold.get("kind") == "preset":
+        return preset(rule.threshold["name"], {ALL: seen[ALL]} if ALL in seen else {})
+    return seen
+
+
+def _derived(
+    watched: Watched, rule: MonitorRule, reference: Reference, key: str, history: History
+) -> BaselineProfile | None:
+    """The merge of the reference's windows on the frozen bins."""
+    if watched.baseline is None or watched.window.rows:
+        return None
+    spans = reference_spans(reference, watched.window)
+    return derived_baseline(watched.baseline, history.normal(rule, spans, key)) if spans else None

@@ -1,0 +1,59 @@
+"""A model's earlier windows as a backtest has judged them itself; nothing stored is changed or believed."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from monitor.evaluation import Judgement, MonitorRule, Verdict
+from monitor.evaluation.references import is_in
+from monitor.points import Point, Status
+from monitor.profiles import WindowProfile
+from monitor.windows import Window
+
+MOST_EARLIER = 30
+
+
+@dataclass(slots=True)
+class ReplayedHistory:
+    """What the replay has seen so far, by segment. With `keeps_profiles` it can be a reference of its own."""
+
+    keeps_profiles: bool
+    values: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
+    points: dict[tuple[str, str], dict[datetime, float]] = field(default_factory=lambda: defaultdict(dict))
+    profiles: dict[str, list[tuple[Window, WindowProfile]]] = field(default_factory=lambda: defaultdict(list))
+    broken: set[tuple[str, str, datetime]] = field(default_factory=set)
+
+    def add(
+        self,
+        window: Window,
+        key: str,
+        profile: WindowProfile,
+        points: Sequence[Point],
+        judgements: Sequence[Judgement],
+    ) -> None:
+        """Remember one segment of a window after it has been judged."""
+        for point in points:
+            if not point.column and point.status is Status.OK and point.value is not None:
+                self.values.setdefault((point.metric, key), deque(maxlen=MOST_EARLIER)).append(point.value)
+                self.points[point.metric, key][window.start] = point.value
+        for judgement in judgements:
+            if judgement.verdict is Verdict.BREACH:
+                self.broken.add((judgement.rule.name, key, window.start))
+        if self.keeps_profiles:
+            self.profiles[key].append((window, profile))
+
+    def earlier(self, metrics: Sequence[str], window: Window, key: str) -> Mapping[str, Sequence[float]]:
+        return {metric: list(self.values.get((metric, key), ())) for metric in metrics}
+
+    def value(self, metric: str, start: datetime, key: str) -> float | None:
+        return self.points[metric, key].get(start)
+
+    def normal(self, rule: MonitorRule, spans: Sequence[Window], key: str) -> list[WindowProfile]:
+        return [
+            profile
+            for window, profile in self.profiles[key]
+            if is_in(spans, window) and (rule.name, key, window.start) not in self.broken
+        ]

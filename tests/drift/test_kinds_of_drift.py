@@ -1,0 +1,85 @@
+"""Every kind of change that the judge looks for is found, and its counterpart without the change is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from monitor.baselines import BaselineProfile, category_bins, numeric_bins
+from monitor.drift import DriftRule, judge_columns
+from monitor.profiles import CategoricalProfile, NumericProfile, WindowProfile
+
+ROWS = 400
+
+
+def changed(kind: str, random: np.random.Generator) -> NDArray[np.float64]:
+    rows = random.normal(size=ROWS)
+    match kind:
+        case "moved":
+            return rows + 0.45
+        case "wider":
+            return rows * 1.4
+        case "narrower":
+            return rows * 0.7
+        case "lopsided":
+            return (random.gamma(2, 1, ROWS) - 2) / np.sqrt(2)
+        case "far out":
+            rows[:40] += 3.5
+        case "stuck":
+            rows[:80] = 0.3
+        case "missing":
+            rows[:30] = np.nan
+        case "infinite":
+            rows[:20] = np.inf
+    return rows
+
+
+@pytest.mark.parametrize("kind", ["moved", "wider", "narrower", "lopsided", "far out", "stuck", "missing", "infinite"])
+def test_a_changed_column_among_twenty_is_found(kind: str) -> None:
+    random = np.random.default_rng(8)
+    known = random.normal(size=(20, 5000))
+    bins = {f"x{i}": numeric_bins(column) for i, column in enumerate(known)}
+
+    def profile(rows: NDArray[np.float64]) -> WindowProfile:
+        columns = zip(bins.items(), rows, strict=True)
+        return WindowProfile(columns={name: NumericProfile.of(column, b.edges) for (name, b), column in columns})
+
+    baseline = BaselineProfile(dict(bins), None, profile(known))
+    found = 0
+    for _ in range(10):
+        rows = random.normal(size=(20, ROWS))
+        rows[7] = changed(kind, random)
+        found += [v.name for v in judge_columns(baseline, profile(rows), DriftRule()) if v.breach] == ["x7"]
+    assert found >= 8
+
+
+def test_a_rare_category_that_was_seen_once_does_not_make_the_next_new_one_an_alarm() -> None:
+    """Zip codes: half of them occur once, so every window has some that are new."""
+    random = np.random.default_rng(9)
+    shares = 1 / np.arange(1, 401)
+    shares /= shares.sum()
+
+    def draw(n: int) -> list[str]:
+        return [f"z{k}" for k in random.choice(400, n, p=shares)]
+
+    alarms = 0
+    for _ in range(10):
+        known = draw(300)
+        bins = category_bins({name: known.count(name) for name in set(known)})
+        whole = WindowProfile(columns={"zip": CategoricalProfile.of(known, bins.categories)})
+        baseline = BaselineProfile({"zip": bins}, None, whole)
+        for _ in range(10):
+            window = WindowProfile(columns={"zip": CategoricalProfile.of(draw(200), bins.categories)})
+            alarms += judge_columns(baseline, window, DriftRule())[0].breach
+    assert alarms <= 3
+
+
+def test_a_boolean_that_turns_is_found_and_one_that_does_not_is_not() -> None:
+    bins = category_bins({"false": 1, "true": 1})
+    whole = WindowProfile(columns={"flag": CategoricalProfile(bins.categories, (4500, 500))})
+    baseline = BaselineProfile({"flag": bins}, None, whole)
+    same = WindowProfile(columns={"flag": CategoricalProfile(bins.categories, (178, 22))})
+    turned = WindowProfile(columns={"flag": CategoricalProfile(bins.categories, (150, 50))})
+    assert not judge_columns(baseline, same, DriftRule())[0].breach
+    assert judge_columns(baseline, turned, DriftRule())[0].breach

@@ -1,0 +1,118 @@
+"""Labelled profiles are monoids: a merge equals the profile of all rows, in any order, and zero is neutral."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.performance import performance_points
+from monitor.performance.rows import LabelledRows, profile_rows
+from monitor.profiles import LabelledProfile, Spread, WindowProfile, decode_profile, encode_profile
+from monitor.schemas import Task
+
+CLASSES = np.array(["0", "1", "2"], dtype=object)
+
+
+def rows(n: int, seed: int, task: Task) -> LabelledRows:
+    random = np.random.default_rng(seed)
+    chances = random.dirichlet(np.ones(3), n)
+    label = np.array([random.choice(3, p=p) for p in chances], dtype=int)
+    if task is Task.BINARY:
+        label = label.clip(0, 1)
+    predicted = chances.argmax(axis=1)
+    maps = [dict(zip(CLASSES, row, strict=True)) for row in chances.tolist()]
+    values = label + random.normal(size=n)
+    score = values if task is Task.RANKING else chances[:, 1]
+    group = np.array([f"{seed}-{i // 4}" for i in range(n)], dtype=object)
+    return LabelledRows(CLASSES[predicted], CLASSES[label], values, label.astype(float), score, maps, group)
+
+
+def together(a: LabelledRows, b: LabelledRows) -> LabelledRows:
+    def both(name: str) -> Any:
+        return np.concatenate([getattr(a, name), getattr(b, name)])
+
+    return LabelledRows(
+        both("prediction"),
+        both("label"),
+        both("prediction_value"),
+        both("label_value"),
+        both("score"),
+        [*a.scores, *b.scores],
+        both("group"),
+    )
+
+
+def assert_close(a: Any, b: Any) -> None:
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_close(a[key], b[key])
+    elif isinstance(a, list | tuple):
+        for pair in zip(a, b, strict=True):
+            assert_close(*pair)
+    elif isinstance(a, float):
+        assert a == pytest.approx(b, rel=1e-9, abs=1e-9)
+    else:
+        assert a == b
+
+
+def plain(profile: LabelledProfile, spread: bool = False) -> Any:
+    """The profile as data, without what holds for one window only."""
+    found = msgspec.to_builtins(profile)
+
+    def without(value: Any) -> Any:
+        if isinstance(value, dict):
+            left_out = {"auc", "auc_error"} if not spread else set()
+            if left_out <= value.keys() and "average_precision_error" in value:
+                return None
+            return {k: without(v) for k, v in value.items() if spread or k != "spread"}
+        return value
+
+    return without(found)
+
+
+@pytest.mark.parametrize("task", list(Task))
+@given(a=st.integers(0, 40), b=st.integers(0, 40), seed=st.integers(0, 5))
+@settings(max_examples=15, deadline=None)
+def test_a_merge_is_the_profile_of_all_rows(task: Task, a: int, b: int, seed: int) -> None:
+    first, second = rows(a, 2 * seed, task), rows(b, 2 * seed + 1, task)
+    merged = profile_rows(first, task, "1").merge(profile_rows(second, task, "1"))
+    assert_close(plain(merged), plain(profile_rows(together(first, second), task, "1")))
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_merging_is_associative_and_order_free(task: Task) -> None:
+    a, b, c = (profile_rows(rows(20, seed, task), task, "1") for seed in (1, 2, 3))
+    assert_close(plain(a.merge(b).merge(c), True), plain(a.merge(b.merge(c)), True))
+    assert_close(plain(a.merge(b), True), plain(b.merge(a), True))
+    zero = LabelledProfile()
+    assert zero.merge(a) == a == a.merge(zero)
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_profiles_are_stored_whole(task: Task) -> None:
+    window = WindowProfile(labelled=profile_rows(rows(30, 4, task), task, "1"))
+    assert decode_profile(encode_profile(window)) == window
+
+
+@given(st.integers(0, 200))
+@settings(max_examples=20, deadline=None)
+def test_the_auc_of_a_merge_is_within_half_the_share_of_pairs_in_one_cell(seed: int) -> None:
+    first, second = rows(150, seed, Task.BINARY), rows(150, seed + 1000, Task.BINARY)
+    profile = profile_rows(first, Task.BINARY, "1").merge(profile_rows(second, Task.BINARY, "1"))
+    exact = profile_rows(together(first, second), Task.BINARY, "1").scores.ranking
+    merged = {point.metric: point.value for point in performance_points(profile, Task.BINARY, "1")}
+    scores = profile.scores
+    shared = sum(n * p for n, p in scores.buckets.values()) / (scores.negatives * scores.positives)
+    assert exact is not None
+    assert scores.ranking is None
+    assert abs((merged["auc"] or 0) - exact.auc) <= shared / 2 + 1e-12
+
+
+def test_a_spread_without_rows_has_no_error() -> None:
+    assert np.isnan(Spread().error("auc", 10))
