@@ -70,7 +70,7 @@ def derived_baseline(
     blocks = tuple(window for window in windows if window.service.rows and _is_on_bins(window, frozen))
     if len(blocks) < least:
         return None
-    return BaselineProfile(frozen.columns, frozen.prediction, merge_all(blocks), blocks)
+    return msgspec.structs.replace(frozen, whole=merge_all(blocks), blocks=blocks, segments={})
 
 
 def _is_on_bins(window: WindowProfile, frozen: BaselineProfile) -> bool:
@@ -96,8 +96,9 @@ def numeric_bins(values: NDArray[np.float64]) -> NumericBins:
         return NumericBins(tuple(distinct.tolist()))
     tails = [q for q in TAIL_QUANTILES if q * finite.size >= LEAST_IN_TAIL]
     at = [*tails, *np.linspace(0, 1, MOST_BINS + 1)[1:-1], *(1 - q for q in tails)]
-    quantiles = np.quantile(finite, at, method="inverted_cdf")
-    return NumericBins(tuple(np.unique(quantiles).tolist()))
+    quantiles = np.unique(np.quantile(finite, at, method="inverted_cdf"))
+    # What lies beyond the largest value seen shares the last bin: a top code that moves by one is no drift.
+    return NumericBins(tuple(quantiles[quantiles < distinct[-1]].tolist()))
 
 
 def category_bins(counts: Mapping[str, int]) -> CategoryBins:

@@ -95,9 +95,10 @@ KNOWN = {
         MetricInfo("target_drift", "Target drift", help="Distance of the labels from the baseline's."),
         MetricInfo("multivariate_drift", "Drift of many columns", help="What a many-column method computes."),
         MetricInfo("embedding_drift", "Embedding drift", help="The same of an embedding's numbered features."),
+        MetricInfo("text_drift", "Text drift", help="The three looks at text columns together."),
         MetricInfo("text_length", "Text length", bad="both", help="Mean number of characters of a text column."),
         MetricInfo("text_new_words", "New words", "%", "high", "Share of words that the baseline's texts lack."),
-        MetricInfo("text_classifier", "Text drift", help="AUROC of telling the window's texts from the baseline's."),
+        MetricInfo("text_classifier", "Text classifier", help="AUROC of telling new texts from the baseline's."),
         MetricInfo("missing_rate", "Missing", "%", "high", "Share of rows without a value."),
         MetricInfo(
             "type_errors", "Type errors", "%", "high", help="Share of rows whose value is not of the feature's kind."

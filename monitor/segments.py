@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from monitor.baselines import BaselineProfile
 from monitor.dimensions import VERSION, Dimension
 from monitor.errors import InvalidValue
@@ -129,11 +131,16 @@ def _known_values(dimension: Dimension, baseline: BaselineProfile | None) -> tup
 
 
 def segment_baseline(baseline: BaselineProfile | None, key: str) -> BaselineProfile | None:
-    """The baseline of one segment, on the same bins; None where it holds none."""
+    """The baseline of one segment, on the same bins; None where it holds none.
+
+    A version that it doesn't know is compared with all of it: versions take turns at serving the same people.
+    """
     if baseline is None or key == ALL:
         return baseline
     segment = baseline.segments.get(key)
-    return BaselineProfile(baseline.columns, baseline.prediction, segment.whole, segment.blocks) if segment else None
+    if segment is None:
+        return baseline if key.startswith(segment_key(VERSION, "")) else None
+    return msgspec.structs.replace(baseline, whole=segment.whole, blocks=segment.blocks, segments={})
 
 
 def matches(pattern: str, key: str) -> bool:

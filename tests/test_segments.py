@@ -130,6 +130,7 @@ def test_a_segment_is_compared_with_itself_in_the_baseline() -> None:
     assert (own.whole.service.rows, len(own.blocks)) == (5, 1)
     assert segment_baseline(baseline, "region=us") is None
     assert segment_baseline(baseline, ALL) is baseline
+    assert segment_baseline(baseline, "version=9") is baseline
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from monitor.drift.many.pooled import PooledMethod
 from monitor.drift.methods import Gives
 from monitor.drift.sequences import SequenceMethod
 from monitor.engines import Engine
+from monitor.performance.custom import MetricFunction
 from monitor.plugins import (
     CHANNELS,
     DRIFT_METHODS,
@@ -29,6 +30,7 @@ from monitor.plugins import (
     FAMILIES,
     LOG_FORMATS,
     MANY_COLUMN_METHODS,
+    METRICS,
     RESPONSE_TARGETS,
     SEQUENCE_METHODS,
     SOURCES,
@@ -43,6 +45,7 @@ INTERFACES: Mapping[Family, tuple[type, str]] = {
     DRIFT_METHODS: (DriftMethod, "tests/contracts/test_drift_method_contract.py"),
     MANY_COLUMN_METHODS: (ManyColumnMethod, "tests/contracts/test_many_column_contract.py"),
     SEQUENCE_METHODS: (SequenceMethod, "tests/drift/sequences/test_sequences.py"),
+    METRICS: (MetricFunction, "tests/contracts/test_custom_metric_contract.py"),
     ENGINES: (Engine, "tests/contracts/test_engine_contract.py"),
     CHANNELS: (Channel, "tests/alerts/test_channel_contract.py"),
     RESPONSE_TARGETS: (ResponseTarget, "tests/alerts/test_channel_contract.py"),

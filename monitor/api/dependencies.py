@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 from monitor.access import KeyRing
 from monitor.db.database import Database
 from monitor.db.keys import Role
-from monitor.windows import EPOCH, parse_size
+from monitor.windows import EPOCH, parse_span
 
 _LAST_MOMENT = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 def _to_size(text: str) -> timedelta:
     try:
-        return parse_size(text)
+        return parse_span(text)
     except OverflowError:
         raise ValueError(f"window size {text!r} is too long; accepted: less than a million years") from None
 

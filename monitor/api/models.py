@@ -28,8 +28,9 @@ def read_metrics(
     end: Annotated[Moment | None, Query(alias="to")] = None,
     window: Annotated[WindowSize | None, Query(description="window size, such as 1h")] = None,
     column: Annotated[Text | None, Query(description="the feature, for metrics about one")] = None,
+    segment: Annotated[Text, Query(description="all, or a segment such as region=eu")] = "all",
 ) -> list[queries.SeriesPoint]:
-    return queries.series(db, name, metric, start, end, window, column)
+    return queries.series(db, name, metric, start, end, window, column, segment)
 
 
 @router.get("/drift/{name:path}", summary="Every feature of the latest window (or the one at `window`), drifted first")

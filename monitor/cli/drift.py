@@ -110,6 +110,8 @@ def _chosen(tables: Sequence[pa.Table], columns: Sequence[str]) -> list[str]:
     for name in columns:
         if name not in every:
             raise InvalidValue(f"neither file has a column {name!r}; there are: {', '.join(every)}")
+    if TIME in columns:
+        raise InvalidValue(f"{TIME} is not compared: it puts the reference's rows in order of time")
     return list(columns) or [name for name in every if name not in (TIME, *_IDENTITY)]
 
 

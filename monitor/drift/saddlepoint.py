@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 _STEPS = 30
 _NEAR = 0.05
+_MOST_CORRECTION = 0.5
 # Beyond this many deviations nothing is decided by the exact value any more.
 _FAR = 40.0
 
@@ -53,11 +54,11 @@ def _roots(s: Array, p: Array, x: Array, n: Array, total: Array) -> Array:
             t = np.where(outside & np.isfinite(low + high), (low + high) / 2, step)
     w = np.sign(t) * np.sqrt(2 * np.maximum(t * x - value, 0.0))
     v = t * np.sqrt(np.maximum(curve, 1e-300))
-    # A value at the edge of what is possible has no saddlepoint: its root grows without end, and its sign says enough.
+    # At the edge of what is possible (no hit at all of a rare category) there is no saddlepoint, and the correction of the
+    # root, otherwise a few hundredths, grows without end.
     with np.errstate(divide="ignore", invalid="ignore"):
-        corrected = w + np.log(v / w) / w
-    near = np.abs(w) < _NEAR
-    found = np.where(near, x, np.where(np.isfinite(corrected), corrected, w))
+        correction = np.clip(np.nan_to_num(np.log(v / w) / w), -_MOST_CORRECTION, _MOST_CORRECTION)
+    found = np.where(np.abs(w) < _NEAR, x, w + np.where(np.abs(w) > _MOST_CORRECTION, correction, 0.0))
     return np.clip(found, -_FAR, _FAR)
 
 

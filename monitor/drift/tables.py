@@ -18,7 +18,8 @@ def _held(reference: Counts, current: Counts) -> Counts:
 
 def _expected(table: Counts) -> Counts:
     """What independence expects in each cell."""
-    return table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
+    by_side, by_bin = table.sum(axis=1), table.sum(axis=0)
+    return np.asarray(np.outer(by_side, by_bin) / table.sum(), dtype=np.float64)
 
 
 def _chi_squared(statistic: float, table: Counts) -> Measured:

@@ -72,6 +72,8 @@ def _prediction_expression(bins: Bins, task: Task | None) -> str:
     """The prediction as it is compared over time; calls that failed have none and don't count as missing."""
     if not isinstance(bins, NumericBins):
         return "prediction"
+    if task is Task.RANKING:
+        return "coalesce(score, prediction_value)"
     return "prediction_value" if task is Task.REGRESSION else "score"
 
 

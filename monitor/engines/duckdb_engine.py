@@ -152,6 +152,8 @@ class DuckDbEngine:
     def _prediction_bins(self, connection: duckdb.DuckDBPyConnection, task: Task | None) -> Bins | None:
         if task is Task.REGRESSION:
             return numeric_bins(_numbers(connection, "prediction_value"))
+        if task is Task.RANKING:
+            return numeric_bins(_numbers(connection, "coalesce(score, prediction_value)"))
         scores = _numbers(connection, "score")
         if scores.size:
             return numeric_bins(scores)

@@ -107,14 +107,16 @@ def _compared(
             scores = read_scores(connection, "answers", "score", "positive")
             return LabelledProfile(*counted, confusion, scores, probabilities=_binary(connection), delay=delay)
         case Task.MULTICLASS:
-            names = class_names(connection, window)
+            names, confusion, delay = class_names(connection, window), _confusion(connection), found.delay
+            if not names:
+                return LabelledProfile(*counted, confusion, delay=delay)
             return LabelledProfile(
                 *counted,
-                _confusion(connection),
-                probabilities=_multiclass(connection) if names else ProbabilityProfile(),
+                confusion,
+                probabilities=_multiclass(connection),
                 classes=read_classes(connection, window, names),
                 spread=class_spread(read_rows(connection, window, request, rows, SAMPLE_ROWS), names),
-                delay=found.delay,
+                delay=delay,
             )
         case Task.MULTILABEL:
             return LabelledProfile(*counted, multilabel=_multilabel(connection, window, request), delay=found.delay)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from monitor.drift.presets import PRESETS
 from monitor.errors import InvalidValue
 from monitor.evaluation.references import check_reference
 from monitor.plugins import DRIFT_METHODS
@@ -44,11 +45,6 @@ def _method(name: str, value: Any) -> None:
     _one_of(*DRIFT_METHODS.names())(name, value)
 
 
-def _text(name: str, value: Any) -> None:
-    if not isinstance(value, str) or not value:
-        raise InvalidValue(f"threshold {name} is {value!r}; accepted: a name")
-
-
 def _span(name: str, value: Any) -> None:
     if not isinstance(value, str):
         raise InvalidValue(f"threshold {name} is {value!r}; accepted: a time such as 1d or 1w")
@@ -62,7 +58,7 @@ KINDS: dict[str, dict[str, Check]] = {
     "quantile": {**_WIDTH, "low": number(0, 1), "high": number(0, 1)},
     "relative": {**_WIDTH, "to": _span},
     "calibrated": {"method": _method, "smallest": number(0), "rate": number(0, 1)},
-    "preset": {"name": _text},
+    "preset": {"name": _one_of(*PRESETS)},
     "silence": {"factor": number(1)},
 }
 NEEDED = {"relative": ("to",), "preset": ("name",)}

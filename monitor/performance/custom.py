@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -11,12 +11,18 @@ from monitor.performance.rows import LabelledRows
 from monitor.plugins import METRICS
 from monitor.profiles import CustomValue
 
-MetricFunction = Callable[[LabelledRows], float]
-"""A custom metric: the labelled rows of a window → a number; nan where they don't define one.
 
-It must not change the rows, and must not depend on their order. A function that needs features names them in an
-attribute: `loss.features = ("amount",)`.
-"""
+class MetricFunction(Protocol):
+    """A custom metric: a function from the labelled rows of a window to a number; nan where they don't define one.
+
+    It must not change the rows, and must not depend on their order. A function that needs features names them in an
+    attribute: `loss.features = ("amount",)`.
+    """
+
+    def __call__(self, rows: LabelledRows, /) -> float:
+        """The metric of these rows; an error it raises is the reason for no value."""
+        ...
+
 
 MOST_ROWS = 100_000
 PARTS = 20

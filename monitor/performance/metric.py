@@ -13,6 +13,16 @@ from monitor.points import Point, point, undefined
 from monitor.profiles import CustomValue, LabelledProfile
 from monitor.schemas import Task
 
+PERFORMANCE_METRICS = frozenset(
+    {
+        *("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc", "pr_auc"),
+        *("log_loss", "brier", "calibration_error", "cost", "cost_per_prediction"),
+        *("mae", "rmse", "mape", "r2", "bias", "pinball_10", "pinball_50", "pinball_90"),
+        *("ndcg", "map", "mrr", "hit_rate"),
+    }
+)
+"""The metrics that need labels, and so wait until most have come."""
+
 
 def performance_points(
     profile: LabelledProfile, task: Task | None, positive_class: str | None, costs: Costs | None = None

@@ -8,7 +8,7 @@ OTHER_GROUP = "other"
 MOST_GROUPS = 20
 
 
-class GroupProfile(msgspec.Struct, frozen=True):
+class GroupProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """One value of a protected attribute: `selected` of `predicted` rows were given the positive class.
 
     Of the labelled rows, `positives` have it as label and `true_positives` of them were given it; `negatives` don't

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class LabelMoments(msgspec.Struct, frozen=True):
+class LabelMoments(msgspec.Struct, frozen=True, omit_defaults=True):
     """Moments of n labels y about their mean: m2 = Σ(y - mean)², m3, m4; and with the errors e of their predictions:
     cross = Σ e²(y - mean), cross_square = Σ e²(y - mean)².
     """
@@ -30,7 +30,7 @@ class LabelMoments(msgspec.Struct, frozen=True):
         )
 
 
-class ErrorProfile(msgspec.Struct, frozen=True):
+class ErrorProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """Errors of a regression (prediction - label): their sum, absolute sum and square sum.
 
     `over_square` is the square sum of those above zero, `fourth` the sum of fourth powers. `percentage` sums

@@ -10,7 +10,7 @@ RANKING_DEPTH = 10
 """How far down a list NDCG and the hit rate look."""
 
 
-class RankingProfile(msgspec.Struct, frozen=True):
+class RankingProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """Requests whose items were ranked, each with at least two labelled items: sums of a value per request.
 
     `ndcg` and `hits` look at the first 10 items; the fields that end in _square sum the squares.
@@ -38,7 +38,7 @@ class RankingProfile(msgspec.Struct, frozen=True):
         )
 
 
-class MultilabelProfile(msgspec.Struct, frozen=True):
+class MultilabelProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rows that carry a set of classes: `exact` were predicted to the last one.
 
     `counts` has per class how often it was (rightly predicted, wrongly predicted, missed); `scores` its scores.

@@ -12,7 +12,7 @@ CLASS_BINS_PER_UNIT = 256
 CALIBRATION_BINS = 10
 
 
-class Ranking(msgspec.Struct, frozen=True):
+class Ranking(msgspec.Struct, frozen=True, omit_defaults=True):
     """How well the scores of one window order its labels: exact values with their standard errors."""
 
     auc: float
@@ -21,7 +21,7 @@ class Ranking(msgspec.Struct, frozen=True):
     average_precision_error: float
 
 
-class ScoreProfile(msgspec.Struct, frozen=True):
+class ScoreProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """Labelled scores on a fixed grid: bucket floor(score * per_unit) → how many (negatives, positives).
 
     `ranking` is exact and known for the rows of one window only: two windows' scores can't be ordered among each other
@@ -52,7 +52,7 @@ class ScoreProfile(msgspec.Struct, frozen=True):
         return ScoreProfile(buckets, self.per_unit)
 
 
-class Spread(msgspec.Struct, frozen=True):
+class Spread(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far `n` sampled rows move each metric that is a mean over classes: the sums of their squared influences."""
 
     n: int = 0
@@ -71,7 +71,7 @@ class Spread(msgspec.Struct, frozen=True):
         )
 
 
-class ProbabilityProfile(msgspec.Struct, frozen=True):
+class ProbabilityProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """Probabilities beside what happened, as sums over `n` rows; `outside` more rows have no value in [0, 1].
 
     `log_loss` and `brier` are the sums of the rows' losses, `log_loss_square` and `brier_square` of their squares.

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-class CustomValue(msgspec.Struct, frozen=True):
+class CustomValue(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a custom metric gave for `n` rows of one window, its standard error, and why there is no value if not."""
 
     n: int = 0
@@ -49,7 +49,7 @@ class CustomValue(msgspec.Struct, frozen=True):
         return CustomValue(self.n + other.n, reason="a custom metric is known for single windows only")
 
 
-class LabelledProfile(msgspec.Struct, frozen=True):
+class LabelledProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """The labelled part of a window. `confusion` counts (label, prediction) pairs of classes.
 
     `scores` are those of the positive class (binary), `classes` of each class against the rest (multiclass).

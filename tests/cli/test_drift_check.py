@@ -138,9 +138,12 @@ def test_junit_holds_any_name(kedge: Kedge, folder: Path) -> None:
 
 
 def test_columns_can_be_chosen(kedge: Kedge, folder: Path) -> None:
+    (folder / "timed.csv").write_text("event_time,x\n2026-01-01T00:00:00Z,1\n")
     chosen = kedge("drift", "check", "ref.parquet", "moved.parquet", "--column", "age", "--column", "plan", "--json")
     assert chosen.status == 0
     assert {column["name"] for column in chosen.json["columns"]} == {"age", "plan"}
+    time = kedge("drift", "check", "timed.csv", "timed.csv", "--column", "event_time")
+    assert (time.status, time.error[:26]) == (2, "event_time is not compared")
     unknown = kedge("drift", "check", "ref.parquet", "moved.parquet", "--column", "agee")
     assert unknown.status == 2
     assert unknown.error == "neither file has a column 'agee'; there are: prediction_id, amount, age, plan"

@@ -20,7 +20,6 @@ from monitor.quality.outliers import squared_distances
 from monitor.schemas import Feature, FeatureKind
 from tests.quality.frames import START, rows_of, schema_of
 
-
 NOTHING = QualityLimits()
 
 

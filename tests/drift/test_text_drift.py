@@ -90,10 +90,11 @@ def test_few_texts_are_insufficient_and_an_absent_column_is_undefined() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_false_alarms_of_a_text_column_are_at_most_one_percent() -> None:
     alarms = 0
-    for seed in range(200):
+    for seed in range(100):
         random = np.random.default_rng(seed)
         fitted = fit_text(texts(random, 400), "note")
         alarms += any(v.breach for v in fitted.judge(texts(random, 150), random))
-    assert alarms <= 6  # 2 expected at most; seven and more have a chance below 1 %
+    assert alarms <= 4  # 1 expected at most; five and more have a chance below 1 %

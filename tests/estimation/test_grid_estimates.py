@@ -50,7 +50,8 @@ def test_the_order_in_which_cells_were_stored_does_not_matter_to_the_last_bit() 
     fitted, scores = estimator(Calibrator((0.1, 0.4, 0.9), (0.0, 0.3, 1.0))), rng.random(500)
     forth = ScoreCells.of(scores)
     back = ScoreCells(dict(reversed(forth.cells.items())))
-    assert estimate_grid(fitted, ScoredProfile(forth, forth)) == estimate_grid(fitted, ScoredProfile(back, back))
+    found, again = (estimate_grid(fitted, ScoredProfile(cells, cells)) for cells in (forth, back))
+    assert repr(found) == repr(again)  # which tells every bit, and nan from other numbers
 
 
 def test_the_grid_costs_less_than_a_tenth_of_the_sampling_error() -> None:

@@ -80,6 +80,8 @@ def test_bounds(threshold: dict[str, Any], normal: list[float], expected: tuple[
             {"kind": "calibrated", "baseline": {"kind": "same_hour_of_week", "weeks": 0}},
             "weeks is 0; accepted",
         ),
+        ("drift", {"kind": "preset", "name": "magic"}, "name 'magic' is not known; accepted: calibrated, evidently_de"),
+        ("drift", {"kind": "preset"}, "a preset threshold needs 'name'"),
         ("silence", {"kind": "silence", "factor": 0.5}, "factor is 0.5; accepted: 1 or more"),
     ],
 )

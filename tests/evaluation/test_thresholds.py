@@ -56,7 +56,7 @@ def test_without_anything_normal_and_without_a_bound_for_that_there_is_nothing_t
 @pytest.mark.parametrize(
     ("threshold", "said"),
     [
-        ({"kind": "magic"}, "threshold kind 'magic' is not known here; accepted: constant, baseline, quantile, relative"),
+        ({"kind": "magic"}, "kind 'magic' is not known here; accepted: constant, baseline, quantile, relative"),
         ({}, "threshold kind None is not known here; accepted: constant, baseline, quantile, relative"),
         ({"kind": "baseline", "direction": "up"}, "direction 'up' is not known; accepted: low, high, both"),
         ({"kind": "constant"}, "needs low, high or both"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.performance import performance_points
 from monitor.performance.rows import LabelledRows, profile_rows
-from monitor.profiles import LabelledProfile, Spread, WindowProfile, decode_profile, encode_profile
+from monitor.profiles import LabelledProfile, Ranking, Spread, WindowProfile, decode_profile, encode_profile
 from monitor.schemas import Task
 
 CLASSES = np.array(["0", "1", "2"], dtype=object)
@@ -47,49 +47,41 @@ def together(a: LabelledRows, b: LabelledRows) -> LabelledRows:
     )
 
 
-def assert_close(a: Any, b: Any) -> None:
-    if isinstance(a, dict):
+def assert_close(a: Any, b: Any, but: frozenset[str] = frozenset()) -> None:
+    """Equal, floats to 1e-9; fields named in `but` and rankings, which hold for one window only, are not compared."""
+    if isinstance(a, Ranking | None) and isinstance(b, Ranking | None):
+        return
+    if isinstance(a, msgspec.Struct):
+        for name in a.__struct_fields__:
+            if name not in but:
+                assert_close(getattr(a, name), getattr(b, name), but)
+    elif isinstance(a, dict):
         assert a.keys() == b.keys()
         for key in a:
-            assert_close(a[key], b[key])
+            assert_close(a[key], b[key], but)
     elif isinstance(a, list | tuple):
         for pair in zip(a, b, strict=True):
-            assert_close(*pair)
+            assert_close(*pair, but)
     elif isinstance(a, float):
         assert a == pytest.approx(b, rel=1e-9, abs=1e-9)
     else:
         assert a == b
 
 
-def plain(profile: LabelledProfile, spread: bool = False) -> Any:
-    """The profile as data, without what holds for one window only."""
-    found = msgspec.to_builtins(profile)
-
-    def without(value: Any) -> Any:
-        if isinstance(value, dict):
-            left_out = {"auc", "auc_error"} if not spread else set()
-            if left_out <= value.keys() and "average_precision_error" in value:
-                return None
-            return {k: without(v) for k, v in value.items() if spread or k != "spread"}
-        return value
-
-    return without(found)
-
-
 @pytest.mark.parametrize("task", list(Task))
-@given(a=st.integers(0, 40), b=st.integers(0, 40), seed=st.integers(0, 5))
-@settings(max_examples=15, deadline=None)
+@given(a=st.integers(0, 15), b=st.integers(0, 15), seed=st.integers(0, 5))
+@settings(max_examples=8, deadline=None)
 def test_a_merge_is_the_profile_of_all_rows(task: Task, a: int, b: int, seed: int) -> None:
     first, second = rows(a, 2 * seed, task), rows(b, 2 * seed + 1, task)
     merged = profile_rows(first, task, "1").merge(profile_rows(second, task, "1"))
-    assert_close(plain(merged), plain(profile_rows(together(first, second), task, "1")))
+    assert_close(merged, profile_rows(together(first, second), task, "1"), frozenset({"spread"}))
 
 
 @pytest.mark.parametrize("task", list(Task))
 def test_merging_is_associative_and_order_free(task: Task) -> None:
     a, b, c = (profile_rows(rows(20, seed, task), task, "1") for seed in (1, 2, 3))
-    assert_close(plain(a.merge(b).merge(c), True), plain(a.merge(b.merge(c)), True))
-    assert_close(plain(a.merge(b), True), plain(b.merge(a), True))
+    assert_close(a.merge(b).merge(c), a.merge(b.merge(c)))
+    assert_close(a.merge(b), b.merge(a))
     zero = LabelledProfile()
     assert zero.merge(a) == a == a.merge(zero)
 

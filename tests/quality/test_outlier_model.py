@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from monitor.quality import learn_outliers
+from monitor.engines import RowSource, get_engine
+from monitor.explanation import learn_importance
+from monitor.quality import learn_outliers, numeric_rows
 from monitor.quality.outliers import squared_distances
+from tests.quality.frames import START, rows_of, schema_of
 
 
 def pair(n: int, seed: int = 1) -> dict[str, NDArray[np.float64]]:
@@ -62,3 +69,21 @@ def test_without_two_columns_that_vary_or_rows_enough_there_is_no_model() -> Non
     assert learn_outliers({}) is None
     assert learn_outliers({"x": x, "constant": np.ones(1000), "gone": np.full(1000, np.nan)}) is None
     assert learn_outliers({"x": x[:100], "y": -x[:100]}) is None
+
+
+def test_it_and_the_importances_are_learnt_from_the_rows_an_engine_gives() -> None:
+    """As a baseline is made: the engine's bounded sample, missing values, text and all."""
+    data = pd.DataFrame(pair(2000)).assign(plan=pd.Series(["a", "b"] * 1000, dtype="string"), gone=np.nan)
+    data.loc[:99, "x"] = np.nan
+    rows = rows_of(data)
+    score = pa.array(data["y"].rank(pct=True))
+    rows = rows.set_column(rows.schema.get_field_index("score"), "score", score)
+    features = schema_of(data)
+    sample = get_engine().rows(RowSource(table=rows), START, START + timedelta(days=1), features, 1500)
+    numbers = numeric_rows(sample, features)
+    assert list(numbers) == ["x", "y", "z", "gone"]
+    model = learn_outliers(numbers)
+    assert model is not None
+    assert model.columns == ("x", "y", "z")
+    importance = learn_importance(sample, features)
+    assert max(importance, key=lambda name: importance[name]) == "y"

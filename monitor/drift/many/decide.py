@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -34,6 +35,8 @@ def judge_many_columns(
     - {"kind": "embedding", "method": "mmd", "prefixes": ["pixel_"]}: one look per group of numbered features
     - {"kind": "text", "columns": ["note"]}: three looks per text column, these or those that look like text
 
+    With "smallest", a value below it is no breach, however sure the difference is.
+
     Raises InvalidValue for another kind and ConfigError for an unknown method, never for odd data.
     """
     kind, columns = threshold.get("kind"), tuple(threshold.get("columns", ()))
@@ -48,14 +51,23 @@ def judge_many_columns(
             sample or b"", threshold.get("method", EMBEDDING_METHOD), tuple(threshold.get("prefixes", ()))
         )
         judged = judge_embeddings(groups, window_rows, random)
-        return _points([("embedding_drift", group, verdict) for group, verdict in judged.items()])
+        return _points([("embedding_drift", group, _worth_it(verdict, threshold)) for group, verdict in judged.items()])
     method = threshold.get("method", DEFAULT_METHOD)
     fitted = _many(sample or b"", method, columns)
     if fitted is None:
         verdict = without_value(method, window_rows.num_rows, Status.UNDEFINED, "the baseline has no sample of rows")
     else:
-        verdict = fitted.judge(window_rows, random)
+        verdict = _worth_it(fitted.judge(window_rows, random), threshold)
     return _points([("multivariate_drift", "", verdict)])
+
+
+def _worth_it(verdict: ManyVerdict, threshold: Mapping[str, Any]) -> ManyVerdict:
+    """The verdict, with the smallest value that the threshold says is worth a message."""
+    smallest = threshold.get("smallest")
+    if smallest is None or verdict.value is None or verdict.limit is None:
+        return verdict
+    limit, large = max(verdict.limit, float(smallest)), verdict.value >= float(smallest)
+    return msgspec.structs.replace(verdict, limit=limit, breach=verdict.breach and large)
 
 
 def _points(judged: Sequence[tuple[str, str, ManyVerdict]]) -> tuple[list[Point], list[ManyVerdict]]:

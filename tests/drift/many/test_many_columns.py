@@ -148,6 +148,15 @@ def test_a_monitor_asks_for_some_columns() -> None:
         assert judge_many_columns(SAMPLE, moved, threshold, 1)[1][0].breach is breach
 
 
+def test_a_difference_below_the_smallest_is_no_breach() -> None:
+    moved = mixed(np.random.default_rng(1), 300, x0=np.random.default_rng(2).normal(5, 1, 300))
+    threshold = {"kind": "many_columns", "method": "centroid"}
+    [found] = judge_many_columns(SAMPLE, moved, threshold, 1)[1]
+    [small] = judge_many_columns(SAMPLE, moved, {**threshold, "smallest": 2.0}, 1)[1]
+    assert (found.breach, small.breach, small.limit) == (True, False, 2.0)
+    assert found.value == small.value
+
+
 def test_a_monitor_asks_for_embeddings_and_for_texts() -> None:
     random = np.random.default_rng(0)
 
