@@ -69,4 +69,3 @@ def closed_windows_of(session: Session, model_id: int, rows: int, moments: Itera
 
 def _windows(model_id: int, rows: int) -> Select[WindowState]:
     return select(WindowState).where(WindowState.model_id == model_id, WindowState.size_seconds == -rows)
-

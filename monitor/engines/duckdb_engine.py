@@ -105,7 +105,7 @@ class DuckDbEngine:
     ) -> pa.Table:
         if predictions.empty:
             names = [*features, *(name for name in sql.ANSWERS if name not in features)]
-            return pa.table({name: pa.array([], pa.string()) for name in names})
+            return pa.schema([(name, pa.string()) for name in names]).empty_table()
         with self._rows(predictions, RowSource()) as (connection, present):
             sql.create_window(connection, start, end, len(present))
             table: pa.Table = connection.sql(sql.rows_query(features, present, most)).to_arrow_table()

@@ -1,6 +1,7 @@
 """Evaluation: from profiles to points, from points to verdicts, from verdicts to incidents. All of it is pure."""
 
-from monitor.evaluation.evaluate import Judgement, WindowFacts, evaluate_window
+from monitor.evaluation.evaluate import evaluate_window
+from monitor.evaluation.facts import Judgement, WindowFacts
 from monitor.evaluation.presets import default_rules
 from monitor.evaluation.rules import MonitorRule, Severity, Verdict
 from monitor.evaluation.state_machine import Change, Look, Transition, next_transition

@@ -16,6 +16,7 @@ _PERFORMANCE = {
     "auc": {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.05},
     "accuracy": {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.05},
     "mae": {"kind": "baseline", "direction": "high", "sigmas": 3, "share": 0.2},
+    "ndcg": {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.05},
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor.evaluation.evaluate import Judgement
+from monitor.evaluation.facts import Judgement
 from monitor.evaluation.rules import MonitorRule, Severity, Verdict
 from monitor.evaluation.state_machine import Change, Look, next_transition
 

@@ -10,7 +10,9 @@ import msgspec
 
 from monitor.baselines import BaselineProfile
 from monitor.drift import ColumnVerdict, DriftRule, judge_columns
-from monitor.evaluation.evaluate import Judgement, WindowFacts, drift_rule_of, evaluate_window
+from monitor.evaluation.drift_verdict import drift_rule_of
+from monitor.evaluation.evaluate import evaluate_window
+from monitor.evaluation.facts import Judgement, WindowFacts
 from monitor.evaluation.rules import MonitorRule
 from monitor.points import Point
 from monitor.profiles import WindowProfile

@@ -17,11 +17,11 @@ from monitor.drift import DriftRule, get_method
 from monitor.drift.dispersion import LEAST_BLOCKS
 from monitor.drift.judge import SMALLEST
 from monitor.evaluation import default_rules
-from monitor.evaluation.evaluate import COVERAGE_SHARE
+from monitor.evaluation.point_verdict import COVERAGE_SHARE
 from monitor.evaluation.thresholds import LEAST_NORMAL
 from monitor.jobs.baseline_job import ENOUGH_LABELS, LEAST_ROWS, PARTS
 from monitor.jobs.silence_job import LEAST_WINDOWS
-from monitor.performance.classification import auc
+from monitor.performance.probability import ranking_points
 from monitor.profiles.labelled import SCORE_BINS_PER_UNIT
 from monitor.profiles.service import RELATIVE_ERROR
 from monitor.schemas import Task
@@ -75,8 +75,8 @@ def test_the_guide_to_distances_is_right() -> None:
 
 def test_the_least_rows_of_a_baseline_are_told() -> None:
     assert f"At least {LEAST_ROWS} rows." in pages()["docs/how-to/batch-files.md"]
-    assert auc.__doc__
-    assert f"1/{SCORE_BINS_PER_UNIT}" in auc.__doc__
+    assert ranking_points.__doc__
+    assert f"1/{SCORE_BINS_PER_UNIT}" in ranking_points.__doc__
 
 
 def python_of(page: str) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from docs.generate import settings as settings_page
 from monitor.api import incidents, models, status
 from monitor.config import Settings, load_settings
 from monitor.errors import KedgeError
-from monitor.evaluation.evaluate import PERFORMANCE_METRICS
 from monitor.metrics import KNOWN
+from monitor.performance import PERFORMANCE_METRICS
 from monitor.plugins import DISTRIBUTION, FAMILIES
 from tests.docs.pages import pages
 

@@ -13,7 +13,7 @@ import pytest
 from monitor.baselines import BaselineProfile, CategoryBins, numeric_bins
 from monitor.drift import DriftRule, judge_columns
 from monitor.evaluation import Judgement, MonitorRule, Severity, Verdict, WindowFacts, evaluate_window, words
-from monitor.evaluation.evaluate import normal_values, usual_coverage
+from monitor.evaluation.point_verdict import normal_values, usual_coverage
 from monitor.evaluation.presets import default_rules
 from monitor.evaluation.thresholds import Bounds
 from monitor.points import Point, Status

@@ -1,0 +1,30 @@
+"""Data quality: what is wrong with a window's rows, as the judgement of a monitor."""
+
+from __future__ import annotations
+
+from monitor.evaluation.evidence import evidence_of
+from monitor.evaluation.facts import Judgement, WindowFacts
+from monitor.evaluation.rules import MonitorRule, Verdict
+from monitor.quality import QualityRule, judge_quality, quality_summary
+
+
+def judge_data_quality(rule: MonitorRule, facts: WindowFacts) -> Judgement:
+    """A breach where any share of broken rows is more than the baseline's, certainly and by enough to matter."""
+    rows = facts.profile.service.rows
+    if facts.baseline is None or rows < rule.min_rows:
+        few = facts.baseline is not None
+        reason = f"{rows} rows, {rule.min_rows} needed" if few else "there is no baseline yet"
+        verdict = Verdict.INSUFFICIENT if few else Verdict.UNDEFINED
+        evidence = evidence_of(facts, rule, reason, rows)
+        return Judgement(rule, verdict, rule.severity, None, None, None, rows, reason, evidence)
+    wanted = QualityRule(rule.min_rows, float(rule.threshold.get("rate", 0.01)), rule.threshold.get("smallest", {}))
+    findings = judge_quality(facts.baseline, facts.profile, wanted, facts.rhythm)
+    reason = quality_summary(findings, len(facts.baseline.whole.columns))
+    evidence = evidence_of(facts, rule, reason, rows, float(len(findings)))
+    evidence["columns"] = [
+        {"name": f.column, "value": f.value, "limit": f.limit, "p_value": f.p_value, "why": f.why, "kind": f.kind}
+        for f in findings
+    ]
+    columns = tuple(dict.fromkeys(finding.column for finding in findings if finding.column))
+    verdict = Verdict.BREACH if findings else Verdict.OK
+    return Judgement(rule, verdict, rule.severity, float(len(findings)), None, 0.0, rows, reason, evidence, columns)
