@@ -27,8 +27,11 @@ class Detector(Protocol):
 
     def score(self, current: Rows) -> float: ...
 
+    def scores(self, windows: Sequence[Rows]) -> list[float]:
+        return [self.score(window) for window in windows]
 
-class Kedge:
+
+class Kedge(Detector):
     """-log10 of the calibrated p-value, as `judge_columns` has it before the correction for many columns."""
 
     def __init__(self, reference: Rows, categorical: bool, blocks: Sequence[Rows] = ()) -> None:
@@ -48,10 +51,14 @@ class Kedge:
         return NumericProfile.of(rows, self._edges)
 
     def score(self, current: Rows) -> float:
-        return -float(np.log10(max(p_values([(self.reference, self.profile(current))])[0], TINY)))
+        return self.scores([current])[0]
+
+    def scores(self, windows: Sequence[Rows]) -> list[float]:
+        found = p_values([(self.reference, self.profile(window)) for window in windows])
+        return [-float(np.log10(max(p, TINY))) for p in found]
 
 
-class Evidently:
+class Evidently(Detector):
     """Its defaults above 1,000 reference rows, over their threshold of 0.1: Wasserstein in standard deviations, or the
     Jensen-Shannon distance of categories."""
 
@@ -65,7 +72,7 @@ class Evidently:
         return float(stats.wasserstein_distance(self._reference, current)) / self._spread / 0.1
 
 
-class NannyMl:
+class NannyMl(Detector):
     """Its default: Jensen-Shannon (base 2) on Doane's bins, in deviations of the reference's chunks from their mean."""
 
     def __init__(self, reference: Rows, categorical: bool, blocks: Sequence[Rows] = ()) -> None:
@@ -88,7 +95,7 @@ class NannyMl:
         return np.append(inside, rows.size - inside.sum()) / rows.size
 
 
-class Alibi:
+class Alibi(Detector):
     """Tests with Bonferroni's correction, as alibi-detect's tabular detector has them: Kolmogorov-Smirnov for numbers,
     chi-squared for categories."""
 

@@ -48,9 +48,9 @@ def _kind(at: int, kind: Kind, references: int, calm: int, drifted: int) -> Powe
             windows = [[draw(random, rows) for _ in range(drifted)] for _ in made]
             for name in DETECTORS:
                 hits = [
-                    detectors[name].score(window) > limits[name]
+                    score > limits[name]
                     for detectors, own in zip(made, windows, strict=True)
-                    for window in own
+                    for score in detectors[name].scores(own)
                 ]
                 shares[name].append(float(np.mean(hits)))
     return Power(kind.name, {name: float(np.mean(found)) for name, found in shares.items()})
@@ -65,5 +65,5 @@ def _limit(
     name: str, made: list[dict[str, Detector]], draw: Draw, random: np.random.Generator, rows: int, calm: int
 ) -> float:
     """The score that one of twenty calm columns exceeds in 1 % of windows."""
-    scores = [detectors[name].score(draw(random, rows)) for detectors in made for _ in range(calm)]
+    scores = [s for detectors in made for s in detectors[name].scores([draw(random, rows) for _ in range(calm)])]
     return float(np.quantile(scores, (1 - RATE) ** (1 / COLUMNS)))

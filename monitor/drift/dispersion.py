@@ -84,9 +84,10 @@ def between_blocks(statistic: Statistic, blocks: Sequence[Array]) -> Between | N
 
 def independent_blocks(values: Array) -> float:
     """How many independent values a series of blocks is worth, by its autocorrelation at lag one; at least 2."""
-    centred = values - values.mean()
-    power = float(centred @ centred)
-    if power < 1e-12:
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = values - values.mean()
+        power = float(centred @ centred)
+    if power < 1e-12 or not math.isfinite(power):
         return float(values.size)
     # The estimate is low by about (1 + 4 rho) / n (Marriott, Pope 1954); one that chance explains counts as none.
     rho = float(centred[1:] @ centred[:-1]) / power

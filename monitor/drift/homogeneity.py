@@ -12,17 +12,17 @@ Array = NDArray[np.float64]
 LEAST_EXPECTED = 5.0
 
 
-def pool_bins(reference: Array, n: float) -> NDArray[np.int64]:
-    """The group of each bin: neighbours are pooled until a window of n rows is expected to have five rows in each
+def pool_bins(reference: Array, n: float, least: float = LEAST_EXPECTED) -> NDArray[np.int64]:
+    """The group of each bin: neighbours are pooled until a window of n rows is expected to have `least` rows in each
     group (Cochran 1954). Never by size: the smallest counts of a sample are smaller than their true shares."""
     expected = reference * (n / reference.sum())
     groups, group, held = np.zeros(reference.size, dtype=np.int64), 0, 0.0
     for at, rows in enumerate(expected.tolist()):
-        if held >= LEAST_EXPECTED:
+        if held >= least:
             group, held = group + 1, 0.0
         groups[at] = group
         held += rows
-    if held < LEAST_EXPECTED and group:
+    if held < least and group:
         groups[groups == group] = group - 1
     return groups
 

@@ -17,11 +17,13 @@ import numpy as np
 from scipy import special  # of these few functions: scipy.stats takes half a second and 80 MB
 
 from monitor.drift.dispersion import independent_blocks
-from monitor.drift.homogeneity import chance_moments, chi_squared, pool_bins, pooled, upper_tail
+from monitor.drift.homogeneity import LEAST_EXPECTED, chance_moments, chi_squared, pool_bins, pooled, upper_tail
 from monitor.drift.reference import ReferenceColumn, all_counts
 from monitor.drift.saddlepoint import signed_roots
-from monitor.drift.scores import CATEGORY_SHAPE, NUMERIC_SHAPE, Array, part_counts
+from monitor.drift.scores import CATEGORY_SHAPE, COARSE_SHAPE, FINE_SHAPE, Array, part_counts
 from monitor.profiles import ColumnProfile, NumericProfile
+
+COARSE_BINS = 12
 
 Pair = tuple[ReferenceColumn, ColumnProfile]
 
@@ -38,7 +40,7 @@ def p_values(pairs: Sequence[Pair]) -> list[float]:
         if row.varies:
             reference, current = pairs[row.pair]
             found[row.pair].append((row.weight, _tail(row, root, reference, current)))
-    return [_combined([*weighed, _shape(*pair)]) for weighed, pair in zip(found, pairs, strict=True)]
+    return [_combined([*weighed, *_shapes(*pair)]) for weighed, pair in zip(found, pairs, strict=True)]
 
 
 def _combined(weighed: Sequence[tuple[float, float]]) -> float:
@@ -98,12 +100,20 @@ def _tail(row: _Row, root: float, reference: ReferenceColumn, current: ColumnPro
     return max(by_chance, over_time)
 
 
-def _shape(reference: ReferenceColumn, current: ColumnProfile) -> tuple[float, float]:
-    """Weight and p-value of any difference at all, missing values included."""
-    weight = NUMERIC_SHAPE if isinstance(current, NumericProfile) else CATEGORY_SHAPE
+def _shapes(reference: ReferenceColumn, current: ColumnProfile) -> list[tuple[float, float]]:
+    """Weights and p-values of any difference at all, missing values included: over fine bins, which see a spike, and
+    over coarse ones, which see a smooth change better."""
     after = all_counts(current)
+    rows = float(after.sum())
+    if not isinstance(current, NumericProfile):
+        return [_shape(CATEGORY_SHAPE, reference, after, LEAST_EXPECTED)]
+    coarse = max(LEAST_EXPECTED, rows / COARSE_BINS)
+    return [_shape(FINE_SHAPE, reference, after, LEAST_EXPECTED), _shape(COARSE_SHAPE, reference, after, coarse)]
+
+
+def _shape(weight: float, reference: ReferenceColumn, after: Array, least_expected: float) -> tuple[float, float]:
     rows = 1 / (1 / after.sum() + 1 / reference.counts.sum())
-    groups = pool_bins(reference.counts, float(after.sum()))
+    groups = pool_bins(reference.counts, float(after.sum()), least_expected)
     before, after = pooled(reference.counts, groups), pooled(after, groups)
     mean, deviation = chance_moments(before, after)
     if deviation <= 0:

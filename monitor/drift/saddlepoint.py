@@ -54,8 +54,8 @@ def _roots(s: Array, p: Array, x: Array, n: Array, total: Array) -> Array:
             t = np.where(outside & np.isfinite(low + high), (low + high) / 2, step)
     w = np.sign(t) * np.sqrt(2 * np.maximum(t * x - value, 0.0))
     v = t * np.sqrt(np.maximum(curve, 1e-300))
-    # At the edge of what is possible (no hit at all of a rare category) there is no saddlepoint, and the correction of the
-    # root, otherwise a few hundredths, grows without end.
+    # At the edge of what is possible (no hit at all of a rare category) there is no saddlepoint, and the correction of
+    # the root, otherwise a few hundredths, grows without end.
     with np.errstate(divide="ignore", invalid="ignore"):
         correction = np.clip(np.nan_to_num(np.log(v / w) / w), -_MOST_CORRECTION, _MOST_CORRECTION)
     found = np.where(np.abs(w) < _NEAR, x, w + np.where(np.abs(w) > _MOST_CORRECTION, correction, 0.0))

@@ -176,7 +176,8 @@ def test_a_task_that_somebody_set_stays_and_says_how_predictions_are_compared(ma
     site.work(settled(5))
     assert model_of(site).task == task.value
     profile = only(site)[1]
-    assert isinstance(profile.prediction, NumericBins if task is Task.REGRESSION else CategoryBins)
+    is_number = task in (Task.REGRESSION, Task.RANKING)
+    assert isinstance(profile.prediction, NumericBins if is_number else CategoryBins)
     assert profile.whole.prediction is not None
     assert profile.whole.prediction.n == 500
     assert {e.verdict for e in site.evaluations("prediction_drift")} == {"ok"}
