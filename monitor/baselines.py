@@ -15,6 +15,7 @@ MOST_BINS = 64
 # Finer bins far out, where heavier tails and a few broken rows show, as long as a bin holds five rows of the baseline.
 TAIL_QUANTILES = (0.001, 0.0025, 0.005)
 LEAST_IN_TAIL = 5
+LEAST_SEEN = 5
 MOST_CATEGORIES = 200
 
 
@@ -102,8 +103,13 @@ def numeric_bins(values: NDArray[np.float64]) -> NumericBins:
 
 
 def category_bins(counts: Mapping[str, int]) -> CategoryBins:
-    """The most frequent categories, at most 200; ties in alphabetical order so that the choice is repeatable."""
-    ranked = sorted(counts, key=lambda name: (-counts[name], name))
+    """The most frequent categories, at most 200; ties in alphabetical order so that the choice is repeatable.
+
+    Where there are more, those seen fewer than five times have no bin: the chosen few of many rare ones would be rarer
+    in any other rows, and each value of an identifier is a rare one.
+    """
+    kept = counts if len(counts) <= MOST_CATEGORIES else {n: seen for n, seen in counts.items() if seen >= LEAST_SEEN}
+    ranked = sorted(kept, key=lambda name: (-counts[name], name))
     return CategoryBins(tuple(sorted(ranked[:MOST_CATEGORIES])))
 
 

@@ -242,13 +242,15 @@ class Settings(BaseSettings):
     models: dict[str, ModelSettings] = Field(
         {}, description="What models predict, what mistakes cost and whom they must treat alike: a table per model."
     )
-    slos: dict[str, SloSettings] = Field(
-        {}, description="What endpoints promise: a table per service level objective."
-    )
+    slos: dict[str, SloSettings] = Field({}, description="What endpoints promise: a table per service level objective.")
     channels: dict[str, ChannelSettings] = Field({}, description="Where messages go: a table per channel.")
     responses: dict[str, ResponseSettings] = Field(
         {}, description="What Kedge may do about an incident: a table per response."
     )
+
+    def model(self, name: str) -> ModelSettings:
+        """What is declared of this model; nothing for one that has no table."""
+        return self.models.get(name) or ModelSettings.model_construct()
 
     @classmethod
     def settings_customise_sources(

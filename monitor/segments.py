@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from monitor.baselines import BaselineProfile
+from monitor.baselines import BaselineProfile, SegmentReference
 from monitor.dimensions import VERSION, Dimension
 from monitor.errors import InvalidValue
+from monitor.identity_cache import IdentityCache
 from monitor.profiles import NumericProfile, WindowProfile
 
 ALL = "all"
@@ -130,6 +131,9 @@ def _known_values(dimension: Dimension, baseline: BaselineProfile | None) -> tup
     return tuple(sorted((value for value in sized if value != OTHER), key=lambda value: (-sized[value], value)))
 
 
+_cut: IdentityCache[BaselineProfile] = IdentityCache(1024)
+
+
 def segment_baseline(baseline: BaselineProfile | None, key: str) -> BaselineProfile | None:
     """The baseline of one segment, on the same bins; None where it holds none.
 
@@ -140,6 +144,10 @@ def segment_baseline(baseline: BaselineProfile | None, key: str) -> BaselineProf
     segment = baseline.segments.get(key)
     if segment is None:
         return baseline if key.startswith(segment_key(VERSION, "")) else None
+    return _cut.get(baseline, key, lambda: _cut_out(baseline, segment))
+
+
+def _cut_out(baseline: BaselineProfile, segment: SegmentReference) -> BaselineProfile:
     return msgspec.structs.replace(baseline, whole=segment.whole, blocks=segment.blocks, segments={})
 
 

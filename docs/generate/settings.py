@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -128,9 +129,13 @@ def type_in_words(kind: Any) -> str:
 
     >>> type_in_words(tuple[Literal["a", "b"], ...]), type_in_words(dict[str, float | None])
     ('list of a, b', 'table of numbers')
+    >>> type_in_words(dict[str, dict[str, float]]), type_in_words(dict[str, list[str]])
+    ('table of tables of numbers', 'table of lists of texts')
     """
     inner = get_args(kind)
     match get_origin(kind):
+        case None if issubclass(kind, Enum):
+            return ", ".join(str(member.value) for member in kind)
         case None:
             return _TYPES[kind]
         case origin if origin is Literal:
@@ -145,7 +150,11 @@ def type_in_words(kind: Any) -> str:
 
 def _several(kind: Any) -> str:
     said = type_in_words(kind)
-    return said if get_origin(kind) is Literal else " or ".join(f"{each}s" for each in said.split(" or "))
+    if get_origin(kind) is Literal:
+        return said
+    if get_origin(kind) in (dict, list, tuple):  # a table of tables, a list of lists
+        return said.replace(" ", "s ", 1)
+    return " or ".join(f"{each}s" for each in said.split(" or "))
 
 
 def _default(field: FieldInfo) -> str:

@@ -18,6 +18,7 @@ from monitor.db import catalog
 from monitor.jobs import (
     Job,
     Scheduler,
+    SloWatch,
     Stores,
     check_silence,
     close_count_windows,
@@ -31,6 +32,7 @@ from monitor.lake import Kind
 log = logging.getLogger(__name__)
 _SILENCE_SECONDS = 60.0
 _COUNT_SECONDS = 10.0
+_SLO_SECONDS = 60.0
 _QUARANTINE_SECONDS = 3600.0
 
 
@@ -54,13 +56,14 @@ def build_jobs(stores: Stores) -> list[Job]:
     def act(now: datetime) -> None:
         respond(stores.db, responses, clock, random, settings.public_url)
 
-    tick = settings.jobs.tick_seconds
+    tick, slos = settings.jobs.tick_seconds, SloWatch(stores)
     return [
         Job("watch", tick, watch),
         Job("alert", tick, alert),
         Job("respond", tick, act),
         Job("counts", max(tick, _COUNT_SECONDS), lambda now: close_count_windows(stores, now)),
         Job("silence", _SILENCE_SECONDS, lambda now: check_silence(stores, now)),
+        Job("slos", _SLO_SECONDS, slos.check),
         Job("quarantine", _QUARANTINE_SECONDS, lambda now: forget_old_refusals(stores, now)),
         Job("compact", settings.jobs.compact_seconds, lambda now: compact_lake(stores)),
     ]

@@ -141,6 +141,23 @@ def earlier_values(
     return values
 
 
+def values_at(
+    session: Session, model_id: int, metric: str, seconds: int, starts: Sequence[datetime], segment: str = "all"
+) -> list[tuple[datetime, float]]:
+    """A metric's values in those of these windows that have one, in order."""
+    statement = select(MetricPoint.start, MetricPoint.value).where(
+        MetricPoint.model_id == model_id,
+        MetricPoint.metric == metric,
+        MetricPoint.metric_column == "",
+        MetricPoint.segment == segment,
+        MetricPoint.size_seconds == seconds,
+        MetricPoint.start.in_(starts),
+        MetricPoint.status == "ok",
+    )
+    rows = session.execute(statement.order_by(MetricPoint.start))
+    return [(start, value) for start, value in rows if value is not None]
+
+
 def value_at(
     session: Session, model_id: int, metric: str, seconds: int, start: datetime, segment: str = "all"
 ) -> float | None:

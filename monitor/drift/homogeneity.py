@@ -29,7 +29,7 @@ def pool_bins(reference: Array, n: float, least: float = LEAST_EXPECTED) -> NDAr
 
 def pooled(counts: Array, groups: NDArray[np.int64]) -> Array:
     """Counts per group."""
-    return np.bincount(groups, weights=counts)
+    return np.bincount(groups, weights=counts).astype(np.float64)
 
 
 def chi_squared(reference: Array, current: Array) -> float:

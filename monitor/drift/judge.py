@@ -15,13 +15,18 @@ from monitor.baselines import BaselineProfile
 from monitor.drift.distances import jensenshannon
 from monitor.drift.methods import DriftMethod
 from monitor.drift.null import p_values, usual_distance
-from monitor.drift.reference import ReferenceColumn, all_counts, prepare_columns, prepared
+from monitor.drift.reference import (
+    PREDICTION,
+    ReferenceColumn,
+    all_counts,
+    prepared_columns,
+    prepared_prediction,
+)
 from monitor.drift.words import describe_change
 from monitor.false_discovery import false_discovery
 from monitor.points import Status
 from monitor.profiles import ColumnProfile, WindowProfile
 
-PREDICTION = "prediction"
 # A mean that moves by 0.14 standard deviations, or a PSI of 0.02: less is nothing to wake anybody for.
 SMALLEST = 0.05
 # The approximations behind p-values are good to a quarter; so 1 % of windows is never exceeded.
@@ -53,17 +58,14 @@ class DriftRule:
 
 def judge_columns(baseline: BaselineProfile, window: WindowProfile, rule: DriftRule) -> list[ColumnVerdict]:
     """A verdict for every feature of the baseline, in its order; one bad column never stops the others."""
-    return _judge(prepared.columns(baseline, rule.min_rows), window.columns, rule)
+    return _judge(prepared_columns(baseline, rule.min_rows), window.columns, rule)
 
 
 def judge_prediction(baseline: BaselineProfile, window: WindowProfile, rule: DriftRule) -> ColumnVerdict | None:
     """The verdict for the model's own output; None while the baseline holds none."""
-    if baseline.whole.prediction is None:
-        return None
-    blocks = [{PREDICTION: block.prediction} for block in baseline.blocks if block.prediction is not None]
-    reference = prepare_columns({PREDICTION: baseline.whole.prediction}, blocks, rule.min_rows)
+    reference = prepared_prediction(baseline, rule.min_rows)
     current = {PREDICTION: window.prediction} if window.prediction is not None else {}
-    return _judge(reference, current, rule)[0]
+    return _judge(reference, current, rule)[0] if reference else None
 
 
 def _judge(

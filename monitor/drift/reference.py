@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from threading import Lock
 
 import numpy as np
 from scipy import special
@@ -15,10 +13,11 @@ from monitor.baselines import BaselineProfile
 from monitor.drift.dispersion import LEAST_BLOCKS, Dispersion, between_blocks, independent_blocks, moderate
 from monitor.drift.homogeneity import chance_moments, chi_squared
 from monitor.drift.scores import Array, Statistic, expected_counts, part_counts, statistics_of
+from monitor.identity_cache import IdentityCache
 from monitor.profiles import ColumnProfile, NumericProfile
 from monitor.profiles.columns import bin_counts
 
-_KEPT = 256
+PREDICTION = "prediction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,25 +141,26 @@ def divergence(reference: Array, current: Array) -> float:
     return float((special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum() / 2)
 
 
-class _Prepared:
-    """The baselines that were judged by last; a worker sees the same few again and again."""
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[tuple[int, int], tuple[BaselineProfile, dict[str, ReferenceColumn]]] = OrderedDict()
-        self._lock = Lock()
-
-    def columns(self, baseline: BaselineProfile, least_rows: int) -> dict[str, ReferenceColumn]:
-        key = (id(baseline), least_rows)  # the baseline is kept beside the answer, so its id stays its own
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key][1]
-        made = prepare_columns(baseline.whole.columns, [block.columns for block in baseline.blocks], least_rows)
-        with self._lock:
-            self._held[key] = (baseline, made)
-            while len(self._held) > _KEPT:
-                self._held.popitem(last=False)
-        return made
+_prepared: IdentityCache[dict[str, ReferenceColumn]] = IdentityCache()
 
 
-prepared = _Prepared()
+def prepared_columns(baseline: BaselineProfile, least_rows: int) -> dict[str, ReferenceColumn]:
+    """The features of a baseline, prepared once."""
+
+    def prepare() -> dict[str, ReferenceColumn]:
+        return prepare_columns(baseline.whole.columns, [block.columns for block in baseline.blocks], least_rows)
+
+    return _prepared.get(baseline, ("features", least_rows), prepare)
+
+
+def prepared_prediction(baseline: BaselineProfile, least_rows: int) -> dict[str, ReferenceColumn]:
+    """The prediction of a baseline, prepared once; empty where it holds none."""
+    whole = baseline.whole.prediction
+    if whole is None:
+        return {}
+
+    def prepare() -> dict[str, ReferenceColumn]:
+        blocks = [{PREDICTION: block.prediction} for block in baseline.blocks if block.prediction is not None]
+        return prepare_columns({PREDICTION: whole}, blocks, least_rows)
+
+    return _prepared.get(baseline, (PREDICTION, least_rows), prepare)

@@ -22,6 +22,8 @@ def default_threshold(metric: str) -> dict[str, Any]:
     """What a value is compared with when nobody says: the baseline, in the direction that is bad for the metric."""
     if metric in DRIFT_METRICS:
         return {"kind": "calibrated"}
+    if metric == "data_quality":
+        return {"kind": "quality"}
     if metric == "silence":
         return {"kind": "silence", "factor": 2}
     return {"kind": "baseline", "direction": describe(metric).bad, "sigmas": 3}

@@ -11,13 +11,18 @@ from monitor.baselines import BaselineProfile
 from monitor.drift import ColumnVerdict
 from monitor.estimation import Estimator
 from monitor.evaluation.rules import MonitorRule, Severity, Verdict
+from monitor.fairness import fairness_points
+from monitor.identity_cache import IdentityCache
 from monitor.performance import performance_points
+from monitor.performance.classification import Costs
 from monitor.points import Point, Status
 from monitor.profiles import WindowProfile
 from monitor.quality.volume import Rhythm
 from monitor.schemas import Task
 from monitor.service import service_points
 from monitor.windows import Window
+
+_measured_baselines: IdentityCache[list[dict[str, Point]]] = IdentityCache()
 
 
 @dataclass(frozen=True)
@@ -40,18 +45,34 @@ class WindowFacts:
     rhythm: Rhythm | None = None
     """The number of rows that is usual at this time."""
 
-    @cached_property
-    def block_points(self) -> list[dict[str, Point]]:
-        """Each block of the baseline as points by metric; worked out once for all monitors."""
-        return [self._measured(block) for block in self.baseline.blocks] if self.baseline else []
+    costs: Costs | None = None
+    """What a prediction costs, by label and prediction."""
 
-    @cached_property
+    @property
+    def block_points(self) -> list[dict[str, Point]]:
+        """Each block of the baseline as points by metric."""
+        return self._baseline_points[1:]
+
+    @property
     def whole_points(self) -> dict[str, Point]:
         """The whole baseline as points by metric."""
-        return self._measured(self.baseline.whole) if self.baseline else {}
+        return self._baseline_points[0]
+
+    @cached_property
+    def _baseline_points(self) -> list[dict[str, Point]]:
+        baseline = self.baseline
+        if baseline is None:
+            return [{}]
+
+        def measure() -> list[dict[str, Point]]:
+            return [self._measured(profile) for profile in (baseline.whole, *baseline.blocks)]
+
+        # The same for every window: its size only enters counts, which a baseline says nothing about.
+        return _measured_baselines.get(baseline, (self.task, self.positive_class, repr(self.costs)), measure)
 
     def _measured(self, profile: WindowProfile) -> dict[str, Point]:
-        return {point.metric: point for point in plain_points(profile, self) if point.status is Status.OK}
+        found = plain_points(profile, self)
+        return {point.metric: point for point in found if point.status is Status.OK and not point.column}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +95,6 @@ def plain_points(profile: WindowProfile, facts: WindowFacts) -> list[Point]:
     """Service and performance metrics: those that need no baseline."""
     return [
         *service_points(profile.service, facts.window.size),
-        *performance_points(profile.labelled, facts.task, facts.positive_class),
+        *performance_points(profile.labelled, facts.task, facts.positive_class, facts.costs),
+        *fairness_points(profile.groups),
     ]

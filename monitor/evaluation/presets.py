@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monitor.drift.judge import RATE
+from monitor.estimation import THRESHOLDS
 from monitor.evaluation.rules import MonitorRule, Severity
 from monitor.performance import primary_metric
 from monitor.schemas import Task
@@ -17,6 +18,12 @@ _PERFORMANCE = {
     "accuracy": {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.05},
     "mae": {"kind": "baseline", "direction": "high", "sigmas": 3, "share": 0.2},
     "ndcg": {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.05},
+}
+
+_ESTIMATED = {
+    Task.BINARY: ("estimated_accuracy", "estimated_auc"),
+    Task.MULTICLASS: ("estimated_accuracy",),
+    Task.REGRESSION: ("estimated_mae",),
 }
 
 
@@ -58,7 +65,12 @@ def default_rules(
     rules += [
         MonitorRule("feature_drift", "drift", window, drift, 3, 4, 4, min_rows=min_rows),
         MonitorRule("prediction_drift", "prediction_drift", window, drift, 3, 4, 4, min_rows=min_rows),
+        MonitorRule("data_quality", "data_quality", window, {"kind": "quality", "rate": 0.01}, min_rows=min_rows),
     ]
+    if task is not None and (scored or task is not Task.BINARY):
+        rules += [
+            MonitorRule(name, name, window, THRESHOLDS[name], min_rows=min_rows) for name in _ESTIMATED.get(task, ())
+        ]
     metric = primary_metric(task, scored)
     if metric is not None:
         rules.append(MonitorRule(metric, metric, window, _PERFORMANCE[metric], min_rows=min_rows))

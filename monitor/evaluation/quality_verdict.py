@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from monitor.evaluation.evidence import evidence_of
 from monitor.evaluation.facts import Judgement, WindowFacts
 from monitor.evaluation.rules import MonitorRule, Verdict
-from monitor.quality import QualityRule, judge_quality, quality_summary
+from monitor.quality import QualityFinding, QualityRule, judge_quality, quality_summary
 
 
 def judge_data_quality(rule: MonitorRule, facts: WindowFacts) -> Judgement:
@@ -21,10 +23,19 @@ def judge_data_quality(rule: MonitorRule, facts: WindowFacts) -> Judgement:
     findings = judge_quality(facts.baseline, facts.profile, wanted, facts.rhythm)
     reason = quality_summary(findings, len(facts.baseline.whole.columns))
     evidence = evidence_of(facts, rule, reason, rows, float(len(findings)))
-    evidence["columns"] = [
-        {"name": f.column, "value": f.value, "limit": f.limit, "p_value": f.p_value, "why": f.why, "kind": f.kind}
-        for f in findings
-    ]
-    columns = tuple(dict.fromkeys(finding.column for finding in findings if finding.column))
+    evidence["columns"] = [_column(finding) for finding in findings]
+    columns = tuple(dict.fromkeys(finding.column or finding.kind for finding in findings))
     verdict = Verdict.BREACH if findings else Verdict.OK
     return Judgement(rule, verdict, rule.severity, float(len(findings)), None, 0.0, rows, reason, evidence, columns)
+
+
+def _column(finding: QualityFinding) -> dict[str, Any]:
+    """A finding of the window as a whole stands under its kind."""
+    return {
+        "name": finding.column or finding.kind,
+        "kind": finding.kind,
+        "value": finding.value,
+        "limit": finding.limit,
+        "p_value": finding.p_value,
+        "why": finding.why,
+    }

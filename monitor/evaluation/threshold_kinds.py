@@ -51,6 +51,13 @@ def _span(name: str, value: Any) -> None:
     parse_size(value)
 
 
+def _least_effects(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise InvalidValue(f"threshold {name} is {value!r}; accepted: least effects by kind, such as missing = 0.05")
+    for kind, least in value.items():
+        number(0)(f"{name}.{kind}", least)
+
+
 _WIDTH: dict[str, Check] = {"smallest": number(0), "share": number(0), "direction": _one_of(*DIRECTIONS)}
 KINDS: dict[str, dict[str, Check]] = {
     "constant": {"low": number(), "high": number()},
@@ -59,6 +66,7 @@ KINDS: dict[str, dict[str, Check]] = {
     "relative": {**_WIDTH, "to": _span},
     "calibrated": {"method": _method, "smallest": number(0), "rate": number(0, 1)},
     "preset": {"name": _one_of(*PRESETS)},
+    "quality": {"rate": number(0, 1), "smallest": _least_effects},
     "silence": {"factor": number(1)},
 }
 NEEDED = {"relative": ("to",), "preset": ("name",)}
@@ -68,6 +76,8 @@ def accepted_kinds(metric: str) -> tuple[str, ...]:
     """The kinds of threshold that a monitor of this metric may have."""
     if metric in DRIFT_METRICS:
         return ("calibrated", "preset")
+    if metric == "data_quality":
+        return ("quality",)
     return ("silence",) if metric == "silence" else ("constant", "baseline", "quantile", "relative")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,8 +16,13 @@ from monitor.dimensions import Dimension
 from monitor.engines import ProfileRequest, RowSource
 from monitor.engines.engine import Sample
 from monitor.errors import Conflict, InvalidValue
+from monitor.estimation import encode_estimator
+from monitor.explanation import learn_importance
+from monitor.jobs.estimator_job import fit_estimator, refresh_estimator
 from monitor.jobs.stores import Stores
 from monitor.profiles import LabelledProfile, WindowProfile
+from monitor.profiles.quality import QualityLimits
+from monitor.quality import learn_limits, learn_outliers, numeric_rows
 from monitor.sample import SAMPLE_ROWS, encode_sample, sample_features
 from monitor.schemas import Feature, Task
 from monitor.segments import ALL, segment_key, slicings
@@ -85,14 +91,18 @@ def create_baseline(
     first = start or datetime.min.replace(year=1970, tzinfo=now.tzinfo)
     last = end or datetime.max.replace(year=9000, tzinfo=now.tzinfo)
     labels = labels if labels is not None else stores.labels(model_name)
-    known = Task(model.task) if model.task else None
+    declared = stores.settings.model(model_name)
+    known = declared.task or (Task(model.task) if model.task else None)
     sample = stores.engine.sample(predictions, labels, first, last, features, known)
     if sample.rows < LEAST_ROWS:
         raise InvalidValue(f"a baseline needs at least {LEAST_ROWS} rows; {origin} has {sample.rows}")
-    positive = model.positive_class or sample.positive_class
-    dimensions = stores.settings.monitoring.dimensions(model_name)
-    profile = _profile(stores, sample, predictions, labels, features, sample.task, positive, dimensions)
+    positive = declared.positive_class or model.positive_class or sample.positive_class
     rows = stores.engine.rows(predictions, first, last, sample_features(features), SAMPLE_ROWS)
+    limits = QualityLimits(outliers=learn_outliers(numeric_rows(rows, features)))
+    reading = _Reading(stores, model_name, predictions, labels, features, sample.task, positive, limits)
+    profile = _profile(reading, sample)
+    estimator = fit_estimator(stores.engine, profile, predictions, labels, first, last, features, sample.task, positive)
+    importance = learn_importance(rows, features)
     with stores.db.session() as session:
         stored = catalog.find_model(session, model_name)
         stored.task = sample.task.value if sample.task else None
@@ -109,6 +119,8 @@ def create_baseline(
             now=now,
         )
         baseline.sample = encode_sample(rows)
+        baseline.estimator = encode_estimator(estimator) if estimator else None
+        baseline.importance = importance
         return baseline
 
 
@@ -146,9 +158,12 @@ def refresh_labels(stores: Stores, model: Model, baseline: Baseline) -> bool:
         features = catalog.read_features(session, model.id)
     sample = Sample(baseline.rows, baseline.start, baseline.end, known.columns, known.prediction, None, None)
     task = Task(model.task) if model.task else None
-    fresh = _profile(stores, sample, predictions, labels, features, task, model.positive_class, dimensions)
+    positive = model.positive_class
+    reading = _Reading(stores, model.name, predictions, labels, features, task, positive, known.limits)
+    profile, end = _with_labels(known, _profile(reading, sample)), baseline.end + _TICK
     with stores.db.session() as session:
-        baseline_store.replace_payload(session, baseline.id, encode_baseline(_with_labels(known, fresh)))
+        baseline_store.replace_payload(session, baseline.id, encode_baseline(profile))
+    refresh_estimator(stores, baseline.id, profile, predictions, labels, baseline.start, end, features, task, positive)
     return True
 
 
@@ -181,38 +196,58 @@ def _with_labels(known: BaselineProfile, fresh: BaselineProfile) -> BaselineProf
     return msgspec.structs.replace(known, whole=whole, blocks=blocks, segments=fresh.segments or known.segments)
 
 
-def _profile(
-    stores: Stores,
-    sample: Sample,
-    predictions: RowSource,
-    labels: RowSource,
-    features: dict[str, Feature],
-    task: Task | None,
-    positive: str | None,
-    dimensions: Sequence[Dimension],
-) -> BaselineProfile:
-    assert sample.start is not None
-    assert sample.end is not None
-    start, end = sample.start, sample.end + _TICK
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Where a baseline's profiles are read from, and what is read."""
 
-    def request(first: datetime, last: datetime) -> ProfileRequest:
+    stores: Stores
+    model: str
+    predictions: RowSource
+    labels: RowSource
+    features: Mapping[str, Feature]
+    task: Task | None
+    positive: str | None
+    limits: QualityLimits
+
+    def request(self, sample: Sample, first: datetime, last: datetime) -> ProfileRequest:
+        declared = self.stores.settings.model(self.model)
         return ProfileRequest(
-            predictions, labels, first, last, features, sample.columns, sample.prediction, task, positive
+            self.predictions,
+            self.labels,
+            first,
+            last,
+            self.features,
+            sample.columns,
+            sample.prediction,
+            self.task,
+            self.positive,
+            self.limits,
+            declared.protected,
+            tuple(declared.metrics),
         )
 
-    whole = stores.engine.profile(request(start, end))
+
+def _profile(reading: _Reading, sample: Sample) -> BaselineProfile:
+    """The whole, the blocks and the segments of these rows, and the limits of what is usual in them."""
+    assert sample.start is not None
+    assert sample.end is not None
+    stores, start, end = reading.stores, sample.start, sample.end + _TICK
+    dimensions = stores.settings.monitoring.dimensions(reading.model)
+    whole = stores.engine.profile(reading.request(sample, start, end))
     profile = BaselineProfile(dict(sample.columns), sample.prediction, whole)
-    spans = _block_spans(start, end, stores.window_size)
+    requests = [reading.request(sample, *span) for span in _block_spans(start, end, stores.window_size)]
     if not dimensions:
-        blocks = tuple(b for span in spans if (b := stores.engine.profile(request(*span))).service.rows)
-        return msgspec.structs.replace(profile, blocks=blocks)
-    most = stores.settings.monitoring.most_segments
-    profiles = stores.engine.profiles(request(start, end), slicings(dimensions, profile, most))
-    profile = msgspec.structs.replace(profile, segments=_references(profiles, []))
-    cuts = slicings(dimensions, profile, most)
-    parts = [part for span in spans if (part := stores.engine.profiles(request(*span), cuts))[ALL].service.rows]
-    blocks = tuple(part[ALL] for part in parts)
-    return msgspec.structs.replace(profile, blocks=blocks, segments=_references(profiles, parts))
+        blocks = tuple(b for request in requests if (b := stores.engine.profile(request)).service.rows)
+    else:
+        most = stores.settings.monitoring.most_segments
+        profiles = stores.engine.profiles(reading.request(sample, start, end), slicings(dimensions, profile, most))
+        profile = msgspec.structs.replace(profile, segments=_references(profiles, []))
+        cuts = slicings(dimensions, profile, most)
+        parts = [part for each in requests if (part := stores.engine.profiles(each, cuts))[ALL].service.rows]
+        blocks = tuple(part[ALL] for part in parts)
+        profile = msgspec.structs.replace(profile, segments=_references(profiles, parts))
+    limits = learn_limits(whole, blocks, reading.limits.outliers)
+    return msgspec.structs.replace(profile, blocks=blocks, limits=limits)
 
 
 def _references(

@@ -13,8 +13,9 @@ import msgspec
 
 from monitor.db import baseline_store, monitors, results, window_store
 from monitor.db.database import Session
-from monitor.db.models import Model, Monitor, WindowState
+from monitor.db.models import Baseline, Model, Monitor, WindowState
 from monitor.db.results import EvaluationRow
+from monitor.estimation import decode_estimator
 from monitor.evaluation import Judgement
 from monitor.evaluation.segments import Result
 from monitor.jobs.baseline_job import refresh_labels
@@ -28,6 +29,7 @@ from monitor.jobs.window_profiles import Profiles, Watched, read_profiles
 from monitor.metrics import BY_THE_CLOCK
 from monitor.points import Point
 from monitor.profiles import encode_profile
+from monitor.windows import Window
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +97,19 @@ def _claim(stores: Stores, window_id: int, owner: str, now: datetime, lease: tim
     if baseline is not None and refresh_labels(stores, model, baseline):
         with stores.db.reading() as session:
             baseline = baseline_store.active_baseline(session, model.id)
-    decoded = stores.baselines.decode(baseline.payload) if baseline else None
-    known = (baseline.id, decoded, baseline.name) if baseline else (None, None, "")
-    return _Task(state, Watched(model, window, *known), watching)
+    return _Task(state, watch_window(stores, model, window, baseline), watching)
+
+
+def watch_window(stores: Stores, model: Model, window: Window, baseline: Baseline | None) -> Watched:
+    """A window with the baseline that it is counted on, decoded once per worker."""
+    costs = stores.settings.model(model.name).costs or None
+    if baseline is None:
+        return Watched(model, window, None, None, costs=costs)
+    with stores.db.reading() as session:
+        estimator = baseline_store.read_estimator(session, baseline.id)
+    decoded = stores.baselines.decode(baseline.payload)
+    estimates = decode_estimator(estimator) if estimator else None
+    return Watched(model, window, baseline.id, decoded, baseline.name, estimates, costs)
 
 
 def _profile(stores: Stores, task: _Task) -> Profiles:

@@ -13,6 +13,18 @@ from monitor.evaluation.state_machine import NO_CHANGE
 from monitor.metrics import describe
 from monitor.segments import ALL
 
+_WRONG = {
+    "drift": "drifted",
+    "prediction_drift": "predictions drifted",
+    "data_quality": "the data looks broken",
+    "multivariate_drift": "features drifted together",
+    "silence": "no predictions arrive",
+    "slo_burn": "error budget is spent too fast",
+}
+_COLUMNS_WRONG = {"data_quality": "broken"}
+_BY_COLUMN = frozenset({"drift", "data_quality"})
+"""Metrics whose breaches are of single columns: one column twice is news, two columns once are noise."""
+
 
 def update_incident(
     session: Session, model: Model, monitor: Monitor, rule: MonitorRule, now: datetime, segment: str = ALL
@@ -85,7 +97,7 @@ def _windows_in_breach(incident: Incident, newest: Evaluation) -> int:
 
 
 def _look(evaluation: Evaluation, rule: MonitorRule) -> Look:
-    has_columns = evaluation.verdict == Verdict.BREACH and rule.metric == "drift"
+    has_columns = evaluation.verdict == Verdict.BREACH and rule.metric in _BY_COLUMN
     named = tuple(column["name"] for column in evaluation.evidence.get("columns", [])) if has_columns else ()
     severity = Severity(evaluation.evidence.get("severity", Severity.WARNING))
     return Look(evaluation.window_start, Verdict(evaluation.verdict), severity, named)
@@ -96,10 +108,9 @@ def _title(model: Model, rule: MonitorRule, transition: Transition, segment: str
     columns = transition.columns
     if columns:
         listed = ", ".join(columns[:3]) + (f" +{len(columns) - 3} more" if len(columns) > 3 else "")
-        return f"{where}: {listed} drifted"
+        return f"{where}: {listed} {_COLUMNS_WRONG.get(rule.metric, 'drifted')}"
     name = describe(rule.metric).title
-    wrong = {"drift": "drifted", "prediction_drift": "predictions drifted", "silence": "no predictions arrive"}
-    return f"{where}: {wrong.get(rule.metric, f'{name} out of bounds')}"
+    return f"{where}: {_WRONG.get(rule.metric, f'{name} out of bounds')}"
 
 
 def _evidence(evaluation: Evaluation, transition: Transition) -> dict[str, Any]:

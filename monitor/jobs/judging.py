@@ -14,6 +14,7 @@ from monitor.evaluation.references import Reference, reference_of, reference_spa
 from monitor.evaluation.segments import Result, evaluate_segments
 from monitor.jobs.window_profiles import Watched
 from monitor.profiles import WindowProfile
+from monitor.quality import learn_rhythm
 from monitor.schemas import Task
 from monitor.segments import ALL, matches, segment_baseline
 from monitor.windows import Window, parse_size
@@ -32,6 +33,10 @@ class History(Protocol):
 
     def value(self, metric: str, start: datetime, key: str) -> float | None:
         """A metric's value in the window that starts then."""
+        ...
+
+    def counts(self, window: Window, key: str) -> Sequence[tuple[datetime, float]]:
+        """The start and the predictions of earlier windows: the latest, and those at the same time of day or week."""
         ...
 
     def normal(self, rule: MonitorRule, spans: Sequence[Window], key: str) -> list[WindowProfile]:
@@ -107,6 +112,9 @@ def _facts(
         watched.model.positive_class,
         history.earlier(metrics, window, key),
         earlier,
+        estimator=watched.estimator,
+        rhythm=learn_rhythm(history.counts(window, key), window) if not window.rows else None,
+        costs=watched.costs,
     )
 
 

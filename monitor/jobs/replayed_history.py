@@ -11,6 +11,7 @@ from monitor.evaluation import Judgement, MonitorRule, Verdict
 from monitor.evaluation.references import is_in
 from monitor.points import Point, Status
 from monitor.profiles import WindowProfile
+from monitor.quality import rhythm_starts
 from monitor.windows import Window
 
 MOST_EARLIER = 30
@@ -50,6 +51,10 @@ class ReplayedHistory:
 
     def value(self, metric: str, start: datetime, key: str) -> float | None:
         return self.points[metric, key].get(start)
+
+    def counts(self, window: Window, key: str) -> Sequence[tuple[datetime, float]]:
+        seen = self.points["predictions", key]
+        return [(start, seen[start]) for start in rhythm_starts(window) if start in seen]
 
     def normal(self, rule: MonitorRule, spans: Sequence[Window], key: str) -> list[WindowProfile]:
         return [

@@ -12,6 +12,7 @@ from monitor.evaluation import MonitorRule
 from monitor.evaluation.references import is_in
 from monitor.jobs.window_profiles import Watched
 from monitor.profiles import WindowProfile, decode_profile
+from monitor.quality import rhythm_starts
 from monitor.windows import Window
 
 
@@ -29,6 +30,11 @@ class StoredHistory:
     def value(self, metric: str, start: datetime, key: str) -> float | None:
         return results.value_at(
             self.session, self.watched.model.id, metric, self.watched.window.seconds, start, segment=key
+        )
+
+    def counts(self, window: Window, key: str) -> Sequence[tuple[datetime, float]]:
+        return results.values_at(
+            self.session, self.watched.model.id, "predictions", window.seconds, rhythm_starts(window), segment=key
         )
 
     def normal(self, rule: MonitorRule, spans: Sequence[Window], key: str) -> list[WindowProfile]:

@@ -13,7 +13,9 @@ from monitor.db.database import Session
 from monitor.db.models import Model
 from monitor.db.stored_profiles import parts_of
 from monitor.engines import ProfileRequest
+from monitor.estimation import Estimator
 from monitor.jobs.stores import Stores
+from monitor.performance.classification import Costs
 from monitor.profiles import ServiceProfile, WindowProfile, decode_profile, merge_all
 from monitor.schemas import Feature, Task
 from monitor.segments import ALL, Slicing, merge_slices, segment_key, slicings
@@ -32,6 +34,8 @@ class Watched:
     baseline_id: int | None
     baseline: BaselineProfile | None
     baseline_name: str = ""
+    estimator: Estimator | None = None
+    costs: Costs | None = None
 
 
 def read_profiles(stores: Stores, watched: Watched) -> Profiles:
@@ -55,6 +59,7 @@ def read_profiles(stores: Stores, watched: Watched) -> Profiles:
 def request_for(stores: Stores, watched: Watched, features: Mapping[str, Feature]) -> ProfileRequest:
     """What the engine is asked about a window."""
     window, model, baseline = watched.window, watched.model, watched.baseline
+    declared = stores.settings.model(model.name)
     return ProfileRequest(
         stores.predictions(model.name, window.start, window.end),
         stores.labels(model.name, window.start),
@@ -65,6 +70,10 @@ def request_for(stores: Stores, watched: Watched, features: Mapping[str, Feature
         baseline.prediction if baseline else None,
         Task(model.task) if model.task else None,
         model.positive_class,
+        baseline.limits if baseline else None,
+        declared.protected,
+        tuple(declared.metrics),
+        scored=watched.estimator is not None,
     )
 
 

@@ -5,7 +5,7 @@ from monitor.quality.judge import judge_quality, quality_summary
 from monitor.quality.limits import learn_limits
 from monitor.quality.outliers import learn_outliers, numeric_rows
 from monitor.quality.points import quality_points
-from monitor.quality.volume import Rhythm, learn_rhythm, volume_point
+from monitor.quality.volume import Rhythm, learn_rhythm, rhythm_starts, volume_point
 
 __all__ = [
     "QualityFinding",
@@ -18,5 +18,6 @@ __all__ = [
     "numeric_rows",
     "quality_points",
     "quality_summary",
+    "rhythm_starts",
     "volume_point",
 ]

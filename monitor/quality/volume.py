@@ -34,6 +34,13 @@ class Rhythm:
     what: str
 
 
+def rhythm_starts(window: Window) -> list[datetime]:
+    """The starts of the earlier windows that a rhythm is learnt from: eight weeks, fourteen days, thirty windows."""
+    steps = [(timedelta(days=7), 8), (timedelta(days=1), 14), (window.size, 30)]
+    usable = [(step, most) for step, most in steps if step >= window.size]
+    return sorted({window.start - at * step for step, most in usable for at in range(1, most + 1)})
+
+
 def learn_rhythm(earlier: Sequence[tuple[datetime, float]], window: Window) -> Rhythm | None:
     """From the rows of earlier windows of the same size, given by their start.
 

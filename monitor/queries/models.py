@@ -10,6 +10,7 @@ from monitor.db.catalog import find_model, list_versions, read_features
 from monitor.db.database import Database
 from monitor.db.models import ModelVersion
 from monitor.db.reads.profiles import list_baselines
+from monitor.metrics import BY_THE_CLOCK
 from monitor.queries.overview import ModelRow, read_model_row
 from monitor.queries.series import main_size
 from monitor.windows import window_of
@@ -115,7 +116,7 @@ def first_window_closes(
     first_event: datetime | None, metrics: Sequence[str], sizes: Sequence[int], settle: timedelta
 ) -> datetime | None:
     """The end of the first event's window, and the wait for stragglers after it; None once a window has points."""
-    if first_event is None or set(metrics) - {"silence"}:
+    if first_event is None or set(metrics) - BY_THE_CLOCK:
         return None
     return window_of(first_event, timedelta(seconds=main_size(sizes))).end + settle
 

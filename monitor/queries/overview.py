@@ -14,7 +14,7 @@ from monitor.db.reads import Session
 from monitor.db.reads.evaluations import has_verdict, latest_evaluations, list_monitors, read_evaluations
 from monitor.db.reads.incidents import list_incidents
 from monitor.db.reads.points import last_points, metric_names, window_sizes_by_use
-from monitor.metrics import MAIN
+from monitor.metrics import BY_THE_CLOCK, MAIN
 from monitor.queries.series import SeriesPoint, column_verdicts, main_size, to_point
 from monitor.queries.states import Progress, State, headline, model_state
 
@@ -116,11 +116,11 @@ def _values(points: Sequence[SeriesPoint]) -> list[float]:
 def _progress(session: Session, model_id: int, metrics: Sequence[str], baseline_rows: int | None) -> Progress:
     """Silence doesn't count: that a model talks doesn't say that it is well."""
     latest = latest_evaluations(session, model_id)
-    judged = [latest[m.id] for m in list_monitors(session, model_id) if m.id in latest and m.metric != "silence"]
+    judged = [latest[m.id] for m in list_monitors(session, model_id) if m.id in latest and m.metric not in BY_THE_CLOCK]
     is_judged = any(evaluation.verdict in ("ok", "breach") for evaluation in judged)
     return Progress(
         has_baseline=has_baseline(session, model_id),
-        has_windows=bool(set(metrics) - {"silence"}),
+        has_windows=bool(set(metrics) - BY_THE_CLOCK),
         judged=is_judged,
         was_judged=is_judged or has_verdict(session, model_id),
         baseline_rows=baseline_rows,

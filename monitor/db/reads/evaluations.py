@@ -9,6 +9,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from monitor.db.models import Evaluation, Monitor
+from monitor.metrics import BY_THE_CLOCK
 
 
 def list_monitors(session: Session, model_id: int) -> Sequence[Monitor]:
@@ -37,7 +38,8 @@ def has_verdict(session: Session, model_id: int) -> bool:
     statement = (
         select(Evaluation.id)
         .join(Monitor, Monitor.id == Evaluation.monitor_id)
-        .where(Monitor.model_id == model_id, Monitor.metric != "silence", Evaluation.verdict.in_(("ok", "breach")))
+        .where(Monitor.model_id == model_id, Monitor.metric.not_in(BY_THE_CLOCK))
+        .where(Evaluation.verdict.in_(("ok", "breach")))
     )
     return session.scalar(statement.limit(1)) is not None
 
