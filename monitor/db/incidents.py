@@ -139,6 +139,17 @@ def is_broken_as_a_whole(session: Session, model_id: int, metric: str) -> bool:
     return session.scalar(statement.limit(1)) is not None
 
 
+def columns_in_trouble(session: Session, model_id: int, metrics: Collection[str]) -> set[str]:
+    """The columns that the model's unresolved incidents about these metrics name."""
+    statement = select(Incident.evidence).where(
+        Incident.model_id == model_id,
+        Incident.metric.in_(metrics),
+        Incident.segment == "all",
+        Incident.state != "resolved",
+    )
+    return {column["name"] for evidence in session.scalars(statement) for column in evidence.get("columns", [])}
+
+
 def active_incidents(session: Session, monitor_id: int) -> Sequence[Incident]:
     """The unresolved incidents of this monitor, over all segments."""
     statement = select(Incident).where(Incident.monitor_id == monitor_id, Incident.state != "resolved")

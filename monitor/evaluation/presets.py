@@ -20,10 +20,12 @@ _PERFORMANCE = {
     "ndcg": {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.05},
 }
 
+# Drift sees values beyond the known ones and unknown categories as well, and type errors have a monitor of their own.
+_QUALITY = {"kind": "quality", "rate": 0.01, "leave_out": ["out_of_range", "unseen_category", "type_errors"]}
 _ESTIMATED = {
-    Task.BINARY: ("estimated_accuracy", "estimated_auc"),
-    Task.MULTICLASS: ("estimated_accuracy",),
-    Task.REGRESSION: ("estimated_mae",),
+    Task.BINARY: "estimated_accuracy",
+    Task.MULTICLASS: "estimated_accuracy",
+    Task.REGRESSION: "estimated_mae",
 }
 
 
@@ -65,12 +67,11 @@ def default_rules(
     rules += [
         MonitorRule("feature_drift", "drift", window, drift, 3, 4, 4, min_rows=min_rows),
         MonitorRule("prediction_drift", "prediction_drift", window, drift, 3, 4, 4, min_rows=min_rows),
-        MonitorRule("data_quality", "data_quality", window, {"kind": "quality", "rate": 0.01}, min_rows=min_rows),
+        MonitorRule("data_quality", "data_quality", window, _QUALITY, min_rows=min_rows),
     ]
-    if task is not None and (scored or task is not Task.BINARY):
-        rules += [
-            MonitorRule(name, name, window, THRESHOLDS[name], min_rows=min_rows) for name in _ESTIMATED.get(task, ())
-        ]
+    if task in _ESTIMATED and (scored or task is not Task.BINARY):
+        name = _ESTIMATED[task]
+        rules.append(MonitorRule(name, name, window, THRESHOLDS[name], min_rows=min_rows))
     metric = primary_metric(task, scored)
     if metric is not None:
         rules.append(MonitorRule(metric, metric, window, _PERFORMANCE[metric], min_rows=min_rows))

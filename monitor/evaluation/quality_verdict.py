@@ -20,7 +20,9 @@ def judge_data_quality(rule: MonitorRule, facts: WindowFacts) -> Judgement:
         evidence = evidence_of(facts, rule, reason, rows)
         return Judgement(rule, verdict, rule.severity, None, None, None, rows, reason, evidence)
     wanted = QualityRule(rule.min_rows, float(rule.threshold.get("rate", 0.01)), rule.threshold.get("smallest", {}))
-    findings = judge_quality(facts.baseline, facts.profile, wanted, facts.rhythm)
+    left_out = rule.threshold.get("leave_out", ())
+    found = judge_quality(facts.baseline, facts.profile, wanted, facts.rhythm)
+    findings = [finding for finding in found if finding.kind not in left_out]
     reason = quality_summary(findings, len(facts.baseline.whole.columns))
     evidence = evidence_of(facts, rule, reason, rows, float(len(findings)))
     evidence["columns"] = [_column(finding) for finding in findings]

@@ -10,6 +10,7 @@ from monitor.drift.presets import PRESETS
 from monitor.errors import InvalidValue
 from monitor.evaluation.references import check_reference
 from monitor.plugins import DRIFT_METHODS
+from monitor.quality.finding import SMALLEST
 from monitor.windows import parse_size
 
 Check = Callable[[str, Any], None]
@@ -51,6 +52,15 @@ def _span(name: str, value: Any) -> None:
     parse_size(value)
 
 
+def _some_of(*accepted: str) -> Check:
+    def check(name: str, value: Any) -> None:
+        unknown = [each for each in value if each not in accepted] if isinstance(value, list) else [value]
+        if unknown:
+            raise InvalidValue(f"threshold {name} {unknown[0]!r} is not known; accepted: some of {', '.join(accepted)}")
+
+    return check
+
+
 def _least_effects(name: str, value: Any) -> None:
     if not isinstance(value, Mapping):
         raise InvalidValue(f"threshold {name} is {value!r}; accepted: least effects by kind, such as missing = 0.05")
@@ -66,7 +76,7 @@ KINDS: dict[str, dict[str, Check]] = {
     "relative": {**_WIDTH, "to": _span},
     "calibrated": {"method": _method, "smallest": number(0), "rate": number(0, 1)},
     "preset": {"name": _one_of(*PRESETS)},
-    "quality": {"rate": number(0, 1), "smallest": _least_effects},
+    "quality": {"rate": number(0, 1), "smallest": _least_effects, "leave_out": _some_of(*SMALLEST)},
     "silence": {"factor": number(1)},
 }
 NEEDED = {"relative": ("to",), "preset": ("name",)}

@@ -8,6 +8,7 @@ from typing import Any
 from monitor.db import incidents, results
 from monitor.db.database import Session
 from monitor.db.models import Evaluation, Incident, Model, Monitor
+from monitor.estimation import realised_metric
 from monitor.evaluation import Change, Look, MonitorRule, Severity, Transition, Verdict, next_transition
 from monitor.evaluation.state_machine import NO_CHANGE
 from monitor.metrics import describe
@@ -32,15 +33,15 @@ def update_incident(
     """Open, escalate or resolve the monitor's incident about a segment as its newest windows ask for; returns what was
     done.
 
-    A segment's incident waits while the same metric is broken for the model as a whole: that is one thing to see to,
-    not one per segment.
+    What another incident tells already waits: a segment while the same metric is broken for the model as a whole,
+    drift of columns that look broken (and the other way round), an estimate of what labels show.
     """
     looks_back = rule.looks + rule.recoveries + 20
     evaluations = results.latest_evaluations(session, monitor.id, looks_back, segment)
     incident = incidents.active_incident(session, monitor.id, segment)
     active = Severity(incident.severity) if incident else None
     transition = next_transition(active, [_look(evaluation, rule) for evaluation in evaluations], rule)
-    if transition.change is Change.OPEN and segment != ALL and _whole_is_broken(session, model, monitor):
+    if transition.change is Change.OPEN and _is_told_already(session, model, rule, transition, segment):
         return NO_CHANGE
     newest = next((e for e in reversed(evaluations) if e.verdict == Verdict.BREACH), None)
     match transition.change:
@@ -76,8 +77,14 @@ def update_incident(
     return transition
 
 
-def _whole_is_broken(session: Session, model: Model, monitor: Monitor) -> bool:
-    return incidents.is_broken_as_a_whole(session, model.id, monitor.metric)
+def _is_told_already(session: Session, model: Model, rule: MonitorRule, transition: Transition, segment: str) -> bool:
+    if segment != ALL:
+        return incidents.is_broken_as_a_whole(session, model.id, rule.metric)
+    if rule.metric in _BY_COLUMN:
+        others = incidents.columns_in_trouble(session, model.id, _BY_COLUMN - {rule.metric})
+        return bool(transition.columns) and set(transition.columns) <= others
+    realised = realised_metric(rule.metric)
+    return realised != rule.metric and incidents.is_broken_as_a_whole(session, model.id, realised)
 
 
 def _keep_current(session: Session, incident: Incident | None, newest: Evaluation | None) -> None:

@@ -47,6 +47,8 @@ def _alike(
 
     Blocks of more than four times the window's rows can't tell whether equal rows come in a row.
     """
+    if not window.compared:
+        return
     sizes = [block.compared for block in blocks if block.compared]
     if sizes and median(sizes) > 4 * window.compared:
         return
