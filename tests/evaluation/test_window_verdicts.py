@@ -230,7 +230,7 @@ def test_infinite_errors_are_evidence_that_any_database_can_keep() -> None:
 def test_the_default_monitors_are_few(task: Task | None, scored: bool, baseline: bool, last: str) -> None:
     rules = default_rules(task, scored, baseline, HOUR, 50, 0.1)
     assert rules[-1].name == last
-    assert len({each.name for each in rules}) == len(rules) <= 7
+    assert len({each.name for each in rules}) == len(rules) <= 9
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_model_whose_rows_cant_be_read_keeps_no_other_model_from_its_baseline(
     healthy.send(hour(0), settled(0))
     with caplog.at_level(logging.ERROR):
         assert ensure_baselines(healthy.stores, settled(0)) == 1
-        assert onboard_models(healthy.stores, settled(0)) == 7
+        assert onboard_models(healthy.stores, settled(0)) == 9
     assert "no baseline could be made for model 'a-broken-one'" in caplog.text
     assert "model 'a-broken-one' could not be onboarded" in caplog.text
     assert evaluate_due_windows(healthy.stores, "w", settled(0) + SETTLE).evaluated == 1

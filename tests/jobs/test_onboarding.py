@@ -19,7 +19,8 @@ from tests.jobs.site import DAY, HOUR, SETTLE, START, Site, versions
 from tests.jobs.traffic import calls, hour, hours, label, labels, settled
 
 SERVICE = {"error_rate", "latency_p95", "type_errors", "silence"}
-DRIFT = {"feature_drift", "prediction_drift"}
+DRIFT = {"feature_drift", "prediction_drift", "data_quality"}
+JUDGED = DRIFT | {"auc", "estimated_accuracy"}
 
 
 def test_service_monitors_come_at_once_and_drift_and_performance_with_the_baseline(site: Site) -> None:
@@ -29,8 +30,8 @@ def test_service_monitors_come_at_once_and_drift_and_performance_with_the_baseli
     assert site.onboard(settled(2)) == 0
     site.work(settled(2))
     site.send(hours(3, 5), settled(4))
-    assert site.onboard(settled(4)) == 3
-    assert set(site.monitors()) == SERVICE | DRIFT | {"auc"}
+    assert site.onboard(settled(4)) == len(JUDGED)
+    assert set(site.monitors()) == SERVICE | JUDGED
     assert site.onboard(settled(4)) == 0
     # What came before is looked at again with the new monitors.
     assert sorted(site.due(settled(4) + SETTLE)) == [START + index * HOUR for index in range(5)]
@@ -100,8 +101,8 @@ def test_workers_that_onboard_at_once_add_each_monitor_once(site: Site) -> None:
     site.send(hours(0, 6), settled(5))
     with ThreadPoolExecutor(3) as pool:
         added = [pool.submit(site.onboard, settled(5)) for _ in range(3)]
-        assert sum(each.result(60) for each in added) == 7
-    assert set(site.monitors()) == SERVICE | DRIFT | {"auc"}
+        assert sum(each.result(60) for each in added) == len(SERVICE | JUDGED)
+    assert set(site.monitors()) == SERVICE | JUDGED
 
 
 def test_a_model_with_only_labels_is_known_and_nothing_is_said_about_it(site: Site) -> None:
