@@ -114,6 +114,7 @@ KNOWN = {
         MetricInfo("freshness_p95", "Delay p95", "s", "high", "95 % of the rows arrived sooner after their event."),
         MetricInfo("freshness_age", "Age", "s", "high", "From the newest row to the end of the window."),
         MetricInfo("volume", "Volume", "", "both", "Rows, as a multiple of what is usual at this time."),
+        MetricInfo("data_quality", "Data quality", "", "high", "Findings of data quality, of all kinds together."),
         MetricInfo("silence", "Silence", "s", "high", "How long no prediction has arrived."),
     )
 }
@@ -132,6 +133,8 @@ for _name, (_title, _unit, _bad) in _ESTIMATED.items():
     _estimated, _error = f"estimated_{_name}", f"estimation_error_{_name}"
     _why = f"The {_title} that labels are expected to show, before they come."
     KNOWN[_estimated] = MetricInfo(_estimated, f"Estimated {_title}", _unit, _bad, _why)
+    if _name == "specificity":  # labels show none to compare it with
+        continue
     _why = f"Estimated {_title} minus what labels showed in the end."
     KNOWN[_error] = MetricInfo(_error, f"Error of the estimated {_title}", _unit, "both", _why)
 PERFORMANCE = ("auc", "accuracy", "f1", "precision", "recall", "mae", "rmse", "bias")

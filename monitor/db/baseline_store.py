@@ -63,6 +63,11 @@ def replace_payload(session: Session, baseline_id: int, payload: bytes) -> None:
     session.execute(update(Baseline).where(Baseline.id == baseline_id).values(payload=payload))
 
 
+def read_sample(session: Session, baseline_id: int) -> bytes | None:
+    """Some of a baseline's rows, where it keeps them."""
+    return session.scalar(select(Baseline.sample).where(Baseline.id == baseline_id))
+
+
 def read_estimator(session: Session, baseline_id: int) -> bytes | None:
     """What estimates performance before labels come, where the baseline has it."""
     return session.scalar(select(Baseline.estimator).where(Baseline.id == baseline_id))

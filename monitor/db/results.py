@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -156,6 +156,37 @@ def values_at(
     )
     rows = session.execute(statement.order_by(MetricPoint.start))
     return [(start, value) for start, value in rows if value is not None]
+
+
+def sequence_values(
+    session: Session,
+    model_id: int,
+    metric: str,
+    window: Window,
+    since: datetime | None,
+    limit: int,
+    segment: str = "all",
+) -> list[tuple[datetime, float, int]]:
+    """A metric's value and rows in the windows of this size before this one, from `since` on, oldest first, at most the
+    newest `limit`; of a metric that only columns have, the mean over them."""
+    where = [
+        MetricPoint.model_id == model_id,
+        MetricPoint.metric == metric,
+        MetricPoint.segment == segment,
+        MetricPoint.size_seconds == window.seconds,
+        MetricPoint.start < window.start,
+        MetricPoint.status == "ok",
+        MetricPoint.value.is_not(None),
+    ]
+    if since is not None:
+        where.append(MetricPoint.start >= since)
+    for of_columns in (MetricPoint.metric_column == "", MetricPoint.metric_column != ""):
+        statement = select(MetricPoint.start, func.avg(MetricPoint.value), func.max(MetricPoint.n))
+        newest = statement.where(*where, of_columns).group_by(MetricPoint.start).order_by(MetricPoint.start.desc())
+        found = session.execute(newest.limit(limit)).all()
+        if found:
+            return [(start, float(value), int(n)) for start, value, n in reversed(found)]
+    return []
 
 
 def value_at(

@@ -26,14 +26,11 @@ _NOTICEABLE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """One statistic over the blocks: `ratio` is its variance over that by chance, for blocks of `rows` rows.
-
-    `blocks` is how many there are, less where neighbours are alike: ten like days in a row tell as much as two.
-    """
+    """One statistic over the blocks: `ratio` is its variance over that by chance, for blocks of `rows` rows."""
 
     ratio: float
     rows: float
-    blocks: float
+    blocks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +73,8 @@ def between_blocks(statistic: Statistic, blocks: Sequence[Array]) -> Between | N
     rows = 1 / (1 / sizes + 1 / others)
     deviates = (counts @ scores / sizes - rest @ scores / others) / deviation * np.sqrt(rows)
     ratio = 1 + float((deviates**2 - 1).sum() / rows.sum() * rows.mean())
-    alone = independent_blocks(deviates)
-    # Blocks that are alike differ less from each other than from what comes after them.
-    known = max(1 - (len(held) / alone - 1) / (len(held) - 1), 0.2) if ratio > 1 else 1.0
-    return Between(1 + (ratio - 1) * (1 + 1 / alone) / known, float(rows.mean()), max(alone - 1, 1.0))
-
-
-def independent_blocks(values: Array) -> float:
-    """How many independent values a series of blocks is worth, by its autocorrelation at lag one; at least 2."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        centred = values - values.mean()
-        power = float(centred @ centred)
-    if power < 1e-12 or not math.isfinite(power):
-        return float(values.size)
-    # The estimate is low by about (1 + 4 rho) / n (Marriott, Pope 1954); one that chance explains counts as none.
-    rho = float(centred[1:] @ centred[:-1]) / power
-    rho = rho + (1 + 4 * rho) / values.size
-    if rho < 2 / math.sqrt(values.size):
-        return float(values.size)
-    return max(2.0, values.size * (1 - rho) / (1 + rho))
+    # What comes next differs from the blocks' own mean, too.
+    return Between(1 + (ratio - 1) * (1 + 1 / len(held)), float(rows.mean()), len(held))
 
 
 def moderate(found: Sequence[Between | None]) -> list[Dispersion]:

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special  # of these few functions: scipy.stats takes half a second and 80 MB
 
-from monitor.drift.dispersion import independent_blocks
 from monitor.drift.homogeneity import LEAST_EXPECTED, chance_moments, chi_squared, pool_bins, pooled, upper_tail
 from monitor.drift.reference import ReferenceColumn, all_counts
 from monitor.drift.saddlepoint import signed_roots
@@ -135,17 +134,12 @@ def usual_distance(reference: ReferenceColumn) -> float:
 
 
 def _student(blocks: Array, value: float) -> float:
-    """Two-sided chance that one more block is this far out: Student's prediction interval.
-
-    Blocks count by what they are worth: alike neighbours differ less from each other than from what comes after them.
-    """
-    alone = independent_blocks(blocks)
+    """Two-sided chance that one more block is this far out: Student's prediction interval."""
     with np.errstate(over="ignore", invalid="ignore"):
-        known = max(1 - (blocks.size / alone - 1) / (blocks.size - 1), 0.2)
-        deviation = float(blocks.std(ddof=1)) * math.sqrt((1 + 1 / alone) / known)
+        deviation = float(blocks.std(ddof=1)) * math.sqrt(1 + 1 / blocks.size)
         distance = abs(value - float(blocks.mean()))
     if not math.isfinite(deviation) or math.isnan(distance):
         return 1.0  # values too large to compute with: nothing is unusual by them
     if deviation < 1e-12:
         return float(distance < 1e-9)
-    return float(2 * special.stdtr(max(alone - 1, 1.0), -distance / deviation))
+    return float(2 * special.stdtr(blocks.size - 1, -distance / deviation))

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from monitor.baselines import BaselineProfile
-from monitor.drift.dispersion import LEAST_BLOCKS, Dispersion, between_blocks, independent_blocks, moderate
+from monitor.drift.dispersion import LEAST_BLOCKS, Dispersion, between_blocks, moderate
 from monitor.drift.homogeneity import chance_moments, chi_squared
 from monitor.drift.scores import Array, Statistic, expected_counts, part_counts, statistics_of
 from monitor.identity_cache import IdentityCache
@@ -24,12 +24,12 @@ PREDICTION = "prediction"
 class ShapeBlocks:
     """How shapes differ between the blocks beyond chance.
 
-    `excess` is by how much X2 exceeds its mean by chance, per row and on average; `blocks` how many independent blocks
-    say so; `divergences` the Jensen-Shannon divergence of each beyond chance.
+    `excess` is by how much X2 exceeds its mean by chance, per row and on average over so many `blocks`; `divergences`
+    the Jensen-Shannon divergence of each beyond chance.
     """
 
     excess: float
-    blocks: float
+    blocks: int
     divergences: Array
 
     def tail(self, excess: float, rows: float) -> float:
@@ -37,7 +37,7 @@ class ShapeBlocks:
         usual = max(self.excess, 0.0) * rows
         if usual <= 0:
             return 0.0
-        return float(2 * special.stdtr(max(self.blocks - 1, 1.0), -math.sqrt(excess / usual)))
+        return float(2 * special.stdtr(self.blocks - 1, -math.sqrt(excess / usual)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,7 @@ def _shapes(profile: ColumnProfile, blocks: Sequence[ColumnProfile]) -> ShapeBlo
         # By chance alone a divergence of k bins is about (k - 1) / 8 per row.
         by_chance = (np.count_nonzero(reference) - 1) / 8 / rows
         divergences.append(max(divergence(rest, block) - by_chance, 0.0))
-    alone = independent_blocks(np.sqrt(np.maximum(excess, 0.0)))
-    return ShapeBlocks(float(np.average(excess, weights=weights)), alone, np.array(divergences))
+    return ShapeBlocks(float(np.average(excess, weights=weights)), len(excess), np.array(divergences))
 
 
 def divergence(reference: Array, current: Array) -> float:

@@ -8,15 +8,18 @@ from monitor.profiles.columns import bin_counts
 _LONGEST = 60
 
 
-def describe_change(reference: ColumnProfile, current: ColumnProfile) -> str:
-    """The largest change of one column: missing values, unseen or shifted categories, the median, or the spread."""
+def describe_change(reference: ColumnProfile, current: ColumnProfile, names: bool = True) -> str:
+    """The largest change of one column: missing values, unseen or shifted categories, the median, or the spread.
+
+    Without `names` no category is quoted: they are values of features, which messages must not carry.
+    """
     missing = _missing_change(reference, current)
     if missing:
         return missing
     if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile):
         return _numeric_change(reference, current)
     if isinstance(reference, CategoricalProfile) and isinstance(current, CategoricalProfile):
-        return _categorical_change(reference, current)
+        return _categorical_change(reference, current, names)
     return "the column changed its kind"
 
 
@@ -40,13 +43,14 @@ def _numeric_change(reference: NumericProfile, current: NumericProfile) -> str:
     return f"the shape changed; median {after:.4g}"
 
 
-def _categorical_change(reference: CategoricalProfile, current: CategoricalProfile) -> str:
+def _categorical_change(reference: CategoricalProfile, current: CategoricalProfile, quote: bool) -> str:
     if not reference.n or not current.n:
         return "no values to compare"
     names = (*reference.categories, "unseen categories")
     before, after = bin_counts(reference) / reference.n, bin_counts(current) / current.n
     most = max(range(len(names)), key=lambda i: abs(after[i] - before[i]))
-    return f"{_shown(names[most])}: {before[most]:.1%} → {after[most]:.1%}"
+    named = _shown(names[most]) if quote or most == len(names) - 1 else "one category"
+    return f"{named}: {before[most]:.1%} → {after[most]:.1%}"
 
 
 def _shown(name: str) -> str:

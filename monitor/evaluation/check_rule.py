@@ -9,12 +9,14 @@ from typing import Any
 from monitor.errors import InvalidValue
 from monitor.evaluation.references import reference_of
 from monitor.evaluation.rules import MonitorRule
-from monitor.evaluation.threshold_kinds import DRIFT_METRICS, check_threshold
+from monitor.evaluation.threshold_kinds import DRIFT_METRICS, ROW_KINDS, accepted_kinds, check_threshold
 from monitor.metrics import BY_THE_CLOCK, describe
 from monitor.segments import ALL, check_pattern
 from monitor.windows import rows_of
 
 MOST_LOOKS = 100
+WHOLE_MODEL = ROW_KINDS | {"preset"}
+"""Kinds of threshold that compare with a baseline's rows, which are not kept by segment."""
 LONGEST_NAME = 200
 
 
@@ -26,6 +28,9 @@ def default_threshold(metric: str) -> dict[str, Any]:
         return {"kind": "quality"}
     if metric == "silence":
         return {"kind": "silence", "factor": 2}
+    first = accepted_kinds(metric)[0]
+    if first in ROW_KINDS:
+        return {"kind": first}
     return {"kind": "baseline", "direction": describe(metric).bad, "sigmas": 3}
 
 
@@ -60,6 +65,7 @@ def _check_span(rule: MonitorRule) -> None:
     if rows and (by_clock or reference is not None or rule.threshold.get("kind") == "relative"):
         what = rule.metric if by_clock else f"a {rule.threshold.get('kind')} threshold on earlier windows"
         raise InvalidValue(f"{what} needs windows of a length of time, not of {rows} rows; accepted: such as 1h")
-    if rule.segment != ALL and (by_clock or rule.threshold.get("kind") == "preset"):
-        what = rule.metric if by_clock else "a preset"
+    kind = rule.threshold.get("kind")
+    if rule.segment != ALL and (by_clock or kind in WHOLE_MODEL):
+        what = rule.metric if by_clock else f"a {kind} threshold"
         raise InvalidValue(f"{what} is about the whole model; segment is {rule.segment!r}, accepted: all")

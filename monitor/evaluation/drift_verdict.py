@@ -7,13 +7,19 @@ from typing import Any
 
 from monitor.drift import ColumnVerdict, DriftRule, get_method, judge_columns, judge_prediction
 from monitor.drift.judge import RATE, SMALLEST
+from monitor.drift.target import judge_target
 from monitor.errors import InvalidValue
 from monitor.evaluation import words
 from monitor.evaluation.evidence import evidence_of
 from monitor.evaluation.facts import Judgement, WindowFacts
+from monitor.evaluation.point_verdict import too_few
 from monitor.evaluation.rules import MonitorRule, Severity, Verdict
 from monitor.evaluation.thresholds import Bounds
-from monitor.points import Point, Status
+from monitor.points import Point, Status, undefined
+
+_PREDICTIONS, _LABELS = "Predictions", "Labels"
+_WHOLE = {"prediction_drift": _PREDICTIONS, "target_drift": _LABELS}
+"""Metrics of one distribution of the whole model, and what it is of."""
 
 
 def column_drift(facts: WindowFacts, rule: MonitorRule | None) -> list[ColumnVerdict]:
@@ -26,6 +32,13 @@ def prediction_drift(facts: WindowFacts, rule: MonitorRule | None) -> ColumnVerd
     if facts.prediction_verdict is not None:
         return facts.prediction_verdict
     return judge_prediction(facts.baseline, facts.profile, drift_rule_of(rule)) if facts.baseline else None
+
+
+def target_drift(facts: WindowFacts, rule: MonitorRule | None) -> ColumnVerdict | None:
+    """The verdict on the labels that have come; None where the window or the baseline has none."""
+    if facts.baseline is None or not facts.profile.labelled.labelled:
+        return None
+    return judge_target(facts.baseline, facts.profile, drift_rule_of(rule))
 
 
 def drift_rule_of(rule: MonitorRule | None) -> DriftRule:
@@ -46,10 +59,22 @@ def drift_point(metric: str, verdict: ColumnVerdict, column: str = "") -> Point:
     return Point(metric, verdict.value, verdict.n, column, status=verdict.status, reason=reason)
 
 
+def judge_target_drift(rule: MonitorRule, verdict: ColumnVerdict | None, facts: WindowFacts) -> Judgement:
+    """As predictions are judged, once most of the labels have come: the first of them are seldom typical."""
+    labelled = facts.profile.labelled.labelled
+    point = drift_point(rule.metric, verdict) if verdict else undefined(rule.metric, labelled, "")
+    short = too_few(rule, point, facts) if facts.baseline else ""
+    if not short:
+        return judge_drift(rule, [verdict] if verdict else [], facts)
+    evidence = evidence_of(facts, rule, short, point.n, point.value)
+    return Judgement(rule, Verdict.INSUFFICIENT, rule.severity, point.value, None, None, point.n, short, evidence)
+
+
 def judge_drift(rule: MonitorRule, verdicts: Sequence[ColumnVerdict], facts: WindowFacts) -> Judgement:
     decided = [verdict for verdict in verdicts if verdict.status is Status.OK]
     flagged = sorted((v for v in decided if v.breach), key=lambda v: -(v.value or 0.0))
-    n = facts.profile.service.rows
+    whole = _WHOLE.get(rule.metric, "")
+    n = facts.profile.labelled.labelled if whole == _LABELS else facts.profile.service.rows
     if not decided:
         few = any(verdict.status is Status.INSUFFICIENT for verdict in verdicts)
         verdict = Verdict.INSUFFICIENT if few else Verdict.UNDEFINED
@@ -57,29 +82,28 @@ def judge_drift(rule: MonitorRule, verdicts: Sequence[ColumnVerdict], facts: Win
         return Judgement(rule, verdict, rule.severity, None, None, None, n, reason, evidence_of(facts, rule, reason, n))
     shown = flagged[0] if flagged else max(decided, key=lambda v: v.value or 0.0)
     worst, limit = shown.value or 0.0, shown.limit
-    is_prediction = rule.metric == "prediction_drift"
-    reason = words.drift_summary(flagged, len(decided), is_prediction)
+    reason = words.drift_summary(flagged, len(decided), whole)
     evidence = evidence_of(facts, rule, reason, n, worst, Bounds(high=limit))
     evidence["columns"] = [_column(verdict) for verdict in flagged]
     evidence["all_columns"] = [{**_column(v), "breach": v.breach, "status": v.status.value} for v in verdicts]
     return Judgement(
         rule,
         Verdict.BREACH if flagged else Verdict.OK,
-        Severity.CRITICAL if is_prediction and worst >= 2 * limit else rule.severity,
+        Severity.CRITICAL if whole == _PREDICTIONS and worst >= 2 * limit else rule.severity,
         worst,
         None,
         limit,
         n,
         reason,
         evidence,
-        () if is_prediction else tuple(v.name for v in flagged),
+        () if whole else tuple(v.name for v in flagged),
     )
 
 
 def _nothing_to_compare(rule: MonitorRule, facts: WindowFacts) -> str:
     if facts.baseline is None:
         return "there is no baseline yet"
-    return f"the baseline has no {'predictions' if rule.metric == 'prediction_drift' else 'features'}"
+    return f"the baseline has no {_WHOLE.get(rule.metric, 'features').lower()}"
 
 
 def _column(verdict: ColumnVerdict) -> dict[str, Any]:

@@ -21,13 +21,14 @@ COVERAGE_SHARE = 0.8
 # These grow with the span they are counted over, and a baseline's blocks are not as long as a window.
 COLUMN_METRICS = frozenset({"type_errors", "out_of_range", "unseen_category"})
 _COUNTS = frozenset({"predictions", "throughput", "labels"})
+_OF_LABELS = PERFORMANCE_METRICS | {"target_drift"}
 
 
 def judge_point(rule: MonitorRule, points: Sequence[Point], facts: WindowFacts) -> Judgement:
     """The monitor's verdict on its metric of the window; `points` are all of the window's."""
     found = (point for point in points if point.metric == rule.metric and not point.column)
     point = next(found, None) or undefined(rule.metric, 0, f"this model has no {rule.metric}")
-    short = _too_few(rule, point, facts)
+    short = too_few(rule, point, facts)
     if short or point.status is not Status.OK or point.value is None:
         verdict = Verdict.INSUFFICIENT if short else Verdict.UNDEFINED
         return _undecided(rule, verdict, point, short or point.reason, facts)
@@ -69,13 +70,14 @@ def _undecided(rule: MonitorRule, verdict: Verdict, point: Point, reason: str, f
     return Judgement(rule, verdict, rule.severity, point.value, None, None, point.n, reason, evidence)
 
 
-def _too_few(rule: MonitorRule, point: Point, facts: WindowFacts) -> str:
-    labelled, is_performance = facts.profile.labelled, rule.metric in PERFORMANCE_METRICS
-    if point.status is Status.UNDEFINED and not is_performance and facts.profile.service.rows >= rule.min_rows:
+def too_few(rule: MonitorRule, point: Point, facts: WindowFacts) -> str:
+    """Why a point has too few rows or labels behind it to be judged; empty where it has enough."""
+    labelled, needs_labels = facts.profile.labelled, rule.metric in _OF_LABELS
+    if point.status is Status.UNDEFINED and not needs_labels and facts.profile.service.rows >= rule.min_rows:
         return ""  # rows there are, and the point says what else is missing
     if point.n < rule.min_rows:
-        return f"{point.n} {'labelled rows' if is_performance else 'rows'}, {rule.min_rows} needed"
-    if is_performance and labelled.predicted:
+        return f"{point.n} {'labelled rows' if needs_labels else 'rows'}, {rule.min_rows} needed"
+    if needs_labels and labelled.predicted:
         coverage, usual = labelled.labelled / labelled.predicted, usual_coverage(facts)
         if coverage < COVERAGE_SHARE * usual:
             return f"labels have come for {coverage:.0%} of the predictions, {usual:.0%} are usual"

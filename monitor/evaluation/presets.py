@@ -21,7 +21,8 @@ _PERFORMANCE = {
 }
 
 # Drift sees values beyond the known ones and unknown categories as well, and type errors have a monitor of their own.
-_QUALITY = {"kind": "quality", "rate": 0.01, "leave_out": ["out_of_range", "unseen_category", "type_errors"]}
+_SEEN_BY_OTHERS = ["out_of_range", "unseen_category", "outliers", "type_errors"]
+_QUALITY = {"kind": "quality", "rate": 0.01, "leave_out": _SEEN_BY_OTHERS}
 _ESTIMATED = {
     Task.BINARY: "estimated_accuracy",
     Task.MULTICLASS: "estimated_accuracy",
@@ -65,9 +66,9 @@ def default_rules(
         return rules
     drift = {"kind": "calibrated", "method": "jensenshannon", "smallest": smallest_drift, "rate": RATE}
     rules += [
+        MonitorRule("data_quality", "data_quality", window, _QUALITY, min_rows=min_rows),
         MonitorRule("feature_drift", "drift", window, drift, 3, 4, 4, min_rows=min_rows),
         MonitorRule("prediction_drift", "prediction_drift", window, drift, 3, 4, 4, min_rows=min_rows),
-        MonitorRule("data_quality", "data_quality", window, _QUALITY, min_rows=min_rows),
     ]
     if task in _ESTIMATED and (scored or task is not Task.BINARY):
         name = _ESTIMATED[task]

@@ -8,6 +8,7 @@ from monitor.evaluation.evidence import evidence_of
 from monitor.evaluation.facts import Judgement, WindowFacts
 from monitor.evaluation.rules import MonitorRule, Verdict
 from monitor.quality import QualityFinding, QualityRule, judge_quality, quality_summary
+from monitor.quality.finding import OF_ROWS
 
 
 def judge_data_quality(rule: MonitorRule, facts: WindowFacts) -> Judgement:
@@ -29,6 +30,22 @@ def judge_data_quality(rule: MonitorRule, facts: WindowFacts) -> Judgement:
     columns = tuple(dict.fromkeys(finding.column or finding.kind for finding in findings))
     verdict = Verdict.BREACH if findings else Verdict.OK
     return Judgement(rule, verdict, rule.severity, float(len(findings)), None, 0.0, rows, reason, evidence, columns)
+
+
+def findings_of(judgement: Judgement) -> list[QualityFinding]:
+    """What a judgement of data quality found wrong, from its evidence."""
+    return [
+        QualityFinding(
+            "" if column["name"] == column["kind"] and column["kind"] in OF_ROWS else column["name"],
+            column["kind"],
+            column["value"],
+            column["limit"],
+            column["p_value"],
+            judgement.n,
+            column["why"],
+        )
+        for column in judgement.evidence["columns"]
+    ]
 
 
 def _column(finding: QualityFinding) -> dict[str, Any]:

@@ -6,15 +6,33 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from monitor.drift.embeddings import METHODS as EMBEDDING_METHODS
 from monitor.drift.presets import PRESETS
+from monitor.drift.sequences.calibration import LONGEST, SHORTEST
+from monitor.drift.text import LOOKS
 from monitor.errors import InvalidValue
 from monitor.evaluation.references import check_reference
-from monitor.plugins import DRIFT_METHODS
+from monitor.plugins import DRIFT_METHODS, MANY_COLUMN_METHODS, SEQUENCE_METHODS, Family
 from monitor.quality.finding import SMALLEST
 from monitor.windows import parse_size
 
 Check = Callable[[str, Any], None]
-DRIFT_METRICS = frozenset({"drift", "prediction_drift"})
+DRIFT_METRICS = frozenset({"drift", "prediction_drift", "target_drift"})
+ROW_KINDS = frozenset({"many_columns", "embedding", "text"})
+"""Thresholds that compare rows: those of the window with those that the baseline keeps."""
+SEQUENCE = "sequence"
+_KINDS_OF = {
+    "drift": ("calibrated", "preset", SEQUENCE),
+    "prediction_drift": ("calibrated", "preset", SEQUENCE),
+    "target_drift": ("calibrated", SEQUENCE),
+    "multivariate_drift": ("many_columns", SEQUENCE),
+    "embedding_drift": ("embedding", SEQUENCE),
+    "text_drift": ("text",),
+    **dict.fromkeys(LOOKS, ("text", SEQUENCE)),
+    "data_quality": ("quality",),
+    "silence": ("silence",),
+}
+_ANY = ("constant", "baseline", "quantile", "relative", SEQUENCE)
 DIRECTIONS = ("low", "high", "both")
 
 
@@ -42,8 +60,18 @@ def _one_of(*accepted: str) -> Check:
     return check
 
 
-def _method(name: str, value: Any) -> None:
-    _one_of(*DRIFT_METHODS.names())(name, value)
+def _member(family: Family) -> Check:
+    """A check that a value is the name of one of the family's plug-ins."""
+
+    def check(name: str, value: Any) -> None:
+        _one_of(*family.names())(name, value)
+
+    return check
+
+
+def _names(name: str, value: Any) -> None:
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
+        raise InvalidValue(f"threshold {name} is {value!r}; accepted: a list of names")
 
 
 def _span(name: str, value: Any) -> None:
@@ -74,21 +102,23 @@ KINDS: dict[str, dict[str, Check]] = {
     "baseline": {**_WIDTH, "sigmas": number(0), "without_baseline": number()},
     "quantile": {**_WIDTH, "low": number(0, 1), "high": number(0, 1)},
     "relative": {**_WIDTH, "to": _span},
-    "calibrated": {"method": _method, "smallest": number(0), "rate": number(0, 1)},
+    "calibrated": {"method": _member(DRIFT_METHODS), "smallest": number(0), "rate": number(0, 1)},
     "preset": {"name": _one_of(*PRESETS)},
     "quality": {"rate": number(0, 1), "smallest": _least_effects, "leave_out": _some_of(*SMALLEST)},
     "silence": {"factor": number(1)},
+    "many_columns": {"method": _member(MANY_COLUMN_METHODS), "columns": _names, "smallest": number(0)},
+    "embedding": {"method": _one_of(*EMBEDDING_METHODS), "prefixes": _names, "smallest": number(0)},
+    "text": {"columns": _names},
+    SEQUENCE: {"method": _member(SEQUENCE_METHODS), "expected_run_length": number(SHORTEST, LONGEST)},
 }
+_ONLY_FROZEN = ROW_KINDS | {SEQUENCE}
+"""Kinds that know no other reference: only a frozen baseline keeps rows, and a sequence starts where it ends."""
 NEEDED = {"relative": ("to",), "preset": ("name",)}
 
 
 def accepted_kinds(metric: str) -> tuple[str, ...]:
     """The kinds of threshold that a monitor of this metric may have."""
-    if metric in DRIFT_METRICS:
-        return ("calibrated", "preset")
-    if metric == "data_quality":
-        return ("quality",)
-    return ("silence",) if metric == "silence" else ("constant", "baseline", "quantile", "relative")
+    return _KINDS_OF.get(metric, _ANY)
 
 
 def check_threshold(metric: str, threshold: Mapping[str, Any]) -> None:
@@ -98,12 +128,12 @@ def check_threshold(metric: str, threshold: Mapping[str, Any]) -> None:
         raise InvalidValue(f"threshold kind {kind!r} is not for {metric}; accepted: {', '.join(accepted)}")
     checks = KINDS[kind]
     for name, value in threshold.items():
-        if name == "baseline":
+        if name == "baseline" and kind not in _ONLY_FROZEN:
             check_reference(value)
         elif name in checks:
             checks[name](name, value)
         elif name != "kind":
-            listed = ", ".join([*checks, "baseline"])
+            listed = ", ".join([*checks] if kind in _ONLY_FROZEN else [*checks, "baseline"])
             raise InvalidValue(f"a {kind} threshold has no {name!r}; accepted: {listed}")
     for name in NEEDED.get(kind, ()):
         if name not in threshold:

@@ -29,10 +29,13 @@ def _precise(metric: str, value: float) -> str:
     return f"{100 * value:.5g} %" if info.share else f"{value:.5g} {info.unit}".rstrip()
 
 
-def drift_summary(flagged: Sequence[ColumnVerdict], looked_at: int, is_prediction: bool) -> str:
-    """Such as "2 of 15 features drifted: temp, dewp". It goes into messages, so it quotes no value of a feature."""
-    if is_prediction:
-        return f"Predictions drifted: {flagged[0].why}" if flagged else "Predictions are as in the baseline"
+def drift_summary(flagged: Sequence[ColumnVerdict], looked_at: int, whole: str = "") -> str:
+    """Such as "2 of 15 features drifted: temp, dewp". It goes into messages, so it quotes no value of a feature.
+
+    `whole` says what one distribution is of, such as "Predictions"; features otherwise.
+    """
+    if whole:
+        return f"{whole} drifted: {flagged[0].why}" if flagged else f"{whole} are as in the baseline"
     if not flagged:
         return f"None of {looked_at} features drifted"
     listed = ", ".join(verdict.name for verdict in flagged[:3])

@@ -1,6 +1,6 @@
 """Why a finding is one: what moved, how much it matters to the model, and whether it looks broken or real."""
 
-from monitor.explanation.explain import Explanation, Fall, explain
+from monitor.explanation.explain import Explanation, Fall, dated, explain
 from monitor.explanation.importance import learn_importance
 from monitor.explanation.ranking import first_breach
 from monitor.explanation.segments import SegmentFall, fallen_segments
@@ -11,6 +11,7 @@ __all__ = [
     "Fall",
     "SegmentFall",
     "UnitChange",
+    "dated",
     "explain",
     "fallen_segments",
     "find_unit_change",

@@ -37,12 +37,15 @@ class Fall(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """Why a finding is one. `sentence` is for people; `columns` has the ten that matter most, the first one most.
+    """Why a finding is one. `columns` has the ten that matter most, the first one most.
 
-    `of` is the number of columns that were looked at, `moved` how many of them moved.
+    `sentence` is for people with access to the data, `message` says the same without the name of any category. `of` is
+    the number of columns that were looked at, `moved` how many of them moved. `rows` says what is wrong with the rows
+    as a whole; `answers` tells whether it is the predictions that drifted.
     """
 
     sentence: str
+    message: str
     cause: Cause
     reason: str
     since: datetime | None
@@ -51,6 +54,8 @@ class Explanation(msgspec.Struct, frozen=True):
     columns: tuple[RankedColumn, ...] = ()
     segments: tuple[SegmentFall, ...] = ()
     fall: Fall | None = None
+    rows: str = ""
+    answers: bool = False
 
     def evidence(self) -> dict[str, Any]:
         """The same as JSON-ready data: what an evaluation keeps as `explanation`."""
@@ -69,6 +74,7 @@ def explain(
     segments: Sequence[SegmentFall] = (),
     reference_rows: pa.Table | None = None,
     window_rows: pa.Table | None = None,
+    answers: bool = False,
 ) -> Explanation:
     """Explain a window's finding.
 
@@ -85,9 +91,25 @@ def explain(
     ranked = tuple(_column(name, moved[name], weight, known) for name, weight in shares)
     of = len(baseline.whole.columns)
     cause, reason = likely_cause(ranked, len(moved), of)
-    fallen = words.fall(fall.metric, fall.before, fall.after, segments) if fall else ""
-    sentence = words.sentence(ranked, len(moved), of, cause, reason, since, fallen, faults)
-    return Explanation(sentence, cause, reason, since, of, len(moved), ranked, tuple(segments), fall)
+    rows = next((finding.why for finding in faults if not finding.column), "")
+    found = Explanation("", "", cause, reason, since, of, len(moved), ranked, tuple(segments), fall, rows, answers)
+    return _worded(found)
+
+
+def dated(evidence: Mapping[str, Any], since: datetime) -> dict[str, Any]:
+    """An explanation's evidence with the time since when it is so, in its sentences too.
+
+    A window's explanation depends on the window alone; since when is known to the incident. Raises
+    msgspec.ValidationError for evidence of another shape.
+    """
+    return _worded(msgspec.structs.replace(msgspec.convert(evidence, Explanation), since=since)).evidence()
+
+
+def _worded(found: Explanation) -> Explanation:
+    fallen = words.fall(found.fall.metric, found.fall.before, found.fall.after, found.segments) if found.fall else ""
+    facts = (found.moved, found.of, found.cause, found.reason, found.since, fallen, found.rows, found.answers)
+    sentence, message = words.sentence(found.columns, *facts), words.sentence(found.columns, *facts, quote=False)
+    return msgspec.structs.replace(found, sentence=sentence, message=message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +130,7 @@ def _column(name: str, drift: float, weight: float, known: _Known) -> RankedColu
     fault = known.faulty.get(name)
     if before is None or after is None or type(before) is not type(after):
         why = fault.why if fault else "the column is absent or changed its kind"
-        return RankedColumn(name, drift, worth, weight, why, fault.kind if fault else "schema")
+        return RankedColumn(name, drift, worth, weight, why, fault.kind if fault else "schema", figures=why)
     why = fault.why if fault and fault.kind not in ("out_of_range", "unseen_category") else ""
     return RankedColumn(
         name,
@@ -120,6 +142,7 @@ def _column(name: str, drift: float, weight: float, known: _Known) -> RankedColu
         tuple(moved_bins(before, after)),
         _unit(name, before, after, known),
         _spelling(name, before, after, known.window_rows),
+        why or describe_change(before, after, names=False),
     )
 
 

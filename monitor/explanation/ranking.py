@@ -16,7 +16,8 @@ class RankedColumn(msgspec.Struct, frozen=True):
     """One column that moved. `drift` is its distance, `importance` its share of what moves the model's score (None:
     not known), `weight` its share of the sum of drift × importance over the columns that moved.
 
-    `why` is the change in words, `fault` the kind of what is wrong with its data, if anything is.
+    `why` is the change in words, `figures` the same without the name of any category; `fault` is the kind of what is
+    wrong with its data, if anything is.
     """
 
     name: str
@@ -28,6 +29,7 @@ class RankedColumn(msgspec.Struct, frozen=True):
     moved: tuple[MovedBin, ...] = ()
     unit: UnitChange | None = None
     spelling: SpellingChange | None = None
+    figures: str = ""
 
 
 def weights(drift: Mapping[str, float], importance: Mapping[str, float]) -> dict[str, float]:

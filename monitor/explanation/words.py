@@ -11,7 +11,6 @@ from monitor.explanation.ranking import RankedColumn
 from monitor.explanation.segments import SegmentFall
 from monitor.explanation.units import UnitChange
 from monitor.metrics import describe, format_value
-from monitor.quality.finding import QualityFinding
 
 _OTHERS = 2
 
@@ -24,21 +23,27 @@ def sentence(
     reason: str,
     since: datetime | None,
     fallen: str,
-    faults: Sequence[QualityFinding],
+    rows: str,
+    answers: bool = False,
+    quote: bool = True,
 ) -> str:
-    """What happened, how much it matters, and where to look, the most important first."""
+    """What happened, how much it matters, and where to look, the most important first.
+
+    Categories are quoted only with `quote`. `rows` is what is wrong with the rows as a whole, `answers` whether the
+    predictions drifted.
+    """
     parts = [fallen] if fallen else []
     if columns:
         first = columns[0]
-        parts += [_what(first, since), _worth(first), _others(columns, moved), _where(first, cause, reason)]
+        parts += [_what(first, since, quote), _worth(first), _others(columns, moved, quote), _where(first, cause, reason)]
+    elif rows:
+        parts.append(f"{_sentence_case(rows)}{_since(since)}: look at what sends the rows.")
+    elif fallen:
+        parts.append(f"None of {of} columns moved: what the model predicts may have changed itself; retrain.")
+    elif answers:
+        parts.append(f"None of {of} columns moved, so the model answers otherwise: look at what was deployed.")
     else:
-        rows = [finding.why for finding in faults if not finding.column]
-        if rows:
-            parts.append(f"{_sentence_case(rows[0])}{_since(since)}: look at what sends the rows.")
-        elif fallen:
-            parts.append(f"None of {of} columns moved: what the model predicts may have changed itself; retrain.")
-        else:
-            parts.append("Nothing that was looked at explains it.")
+        parts.append("Nothing that was looked at explains it.")
     return " ".join(part for part in parts if part)
 
 
@@ -75,14 +80,15 @@ def _figure(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.5g}"
 
 
-def _what(column: RankedColumn, since: datetime | None) -> str:
+def _what(column: RankedColumn, since: datetime | None, quote: bool) -> str:
     name, unit = f"`{shown(column.name)}`", column.unit
+    why = column.why if quote else column.figures
     if column.spelling is not None:
         old, new = shown(column.spelling.old), shown(column.spelling.new)
-        share = column.spelling.share
-        return f"{name} is spelt otherwise{_since(since)}: {old} → {new}, as are {share:.0%} of its unknown values."
+        change = f"{old} → {new}, as are" if quote else "so are"
+        return f"{name} is spelt otherwise{_since(since)}: {change} {column.spelling.share:.0%} of its unknown values."
     if unit is None:
-        return f"{name}{_since(since)}: {column.why}."
+        return f"{name}{_since(since)}: {why}."
     change = "a unit change" + (f" ({unit.name})" if "→" in unit.name else "")
     match unit.certainty:
         case "almost certainly":
@@ -93,7 +99,7 @@ def _what(column: RankedColumn, since: datetime | None) -> str:
             return f"{how} That accounts for {_accounted(unit)} of its change."
         case _:
             guess = f"Its values {unit_words(unit)} would look the same, so {change} is possible."
-            return f"{name}{_since(since)}: {column.why}. {guess}"
+            return f"{name}{_since(since)}: {why}. {guess}"
 
 
 def _accounted(unit: UnitChange) -> str:
@@ -108,10 +114,10 @@ def _worth(column: RankedColumn) -> str:
     return f"It explains {column.importance:.0%} of the model's score."
 
 
-def _others(columns: Sequence[RankedColumn], moved: int) -> str:
+def _others(columns: Sequence[RankedColumn], moved: int, quote: bool) -> str:
     if moved < 2:
         return ""
-    named = [_named(column) for column in columns[1 : 1 + _OTHERS]]
+    named = [_named(column, quote) for column in columns[1 : 1 + _OTHERS]]
     rest = moved - 1 - len(named)
     verb = "moved too"
     if rest > 0:
@@ -119,10 +125,10 @@ def _others(columns: Sequence[RankedColumn], moved: int) -> str:
     return f"{' and '.join(named)} {verb}."
 
 
-def _named(column: RankedColumn) -> str:
+def _named(column: RankedColumn, quote: bool) -> str:
     """A column that moved too, with what is wrong with it where something is."""
     broken = column.fault and column.fault not in ("out_of_range", "unseen_category")
-    return f"`{shown(column.name)}`" + (f" ({column.why})" if broken else "")
+    return f"`{shown(column.name)}`" + (f" ({column.why if quote else column.figures})" if broken else "")
 
 
 def _where(column: RankedColumn, cause: Cause, reason: str) -> str:

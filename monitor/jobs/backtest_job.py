@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from monitor.db import baseline_store, catalog, count_windows, stored_profiles, window_store
 from monitor.db.database import Session
@@ -15,11 +14,13 @@ from monitor.errors import InvalidValue
 from monitor.evaluation import Judgement, MonitorRule, Verdict
 from monitor.evaluation.references import reference_of
 from monitor.evaluation.replay import Alarm, replay
+from monitor.evaluation.threshold_kinds import SEQUENCE
+from monitor.jobs.evaluate_job import watch_window
 from monitor.jobs.judging import judge_window
-from monitor.jobs.preset_rows import with_preset_verdicts
 from monitor.jobs.replayed_history import ReplayedHistory
 from monitor.jobs.stores import Stores
 from monitor.jobs.window_profiles import Profiles, Watched, read_profiles
+from monitor.jobs.window_rows import WindowRows
 from monitor.metrics import BY_THE_CLOCK
 from monitor.profiles import decode_profile
 from monitor.segments import ALL
@@ -59,7 +60,8 @@ def run_backtest(
         baseline = baseline_store.active_baseline(session, model.id)
         windows = _windows(stores, session, model, rule.window)
     windows = [w for w in windows if (start is None or w.start >= start) and (end is None or w.start < end)]
-    history = ReplayedHistory(keeps_profiles=reference_of(rule.threshold) is not None)
+    watches = rule.metric if rule.threshold.get("kind") == SEQUENCE else ""
+    history = ReplayedHistory(reference_of(rule.threshold) is not None, watches)
     judged: dict[str, list[tuple[datetime, datetime, Judgement]]] = defaultdict(list)
     for done, window in enumerate(windows):
         progress(done, len(windows))
@@ -90,13 +92,10 @@ def _judge(
     rule: MonitorRule,
     history: ReplayedHistory,
 ) -> list[tuple[str, Judgement]]:
-    known = (baseline.id, stores.baselines.decode(baseline.payload), baseline.name) if baseline else (None, None, "")
-    watched = Watched(model, window, *known)
+    watched = watch_window(stores, model, window, baseline)
     profiles = _stored(stores, watched, rule) or read_profiles(stores, watched)
     with stores.db.reading() as session:
-        results = judge_window(
-            watched, [rule], profiles, history, partial(with_preset_verdicts, stores, session, watched)
-        )
+        results = judge_window(watched, [rule], profiles, history, WindowRows(stores, session, watched))
     found = []
     for key, (points, judgements) in results.items():
         history.add(window, key, profiles[key], points, judgements)

@@ -19,13 +19,14 @@ from monitor.estimation import decode_estimator
 from monitor.evaluation import Judgement
 from monitor.evaluation.segments import Result
 from monitor.jobs.baseline_job import refresh_labels
+from monitor.jobs.explaining import Explainer
 from monitor.jobs.incident_job import update_incident
-from monitor.jobs.judging import judge_window, to_rule
+from monitor.jobs.judging import judge_window, reference_for, to_rule
 from monitor.jobs.lease import held
-from monitor.jobs.preset_rows import with_preset_verdicts
 from monitor.jobs.stored_history import StoredHistory
 from monitor.jobs.stores import Stores
 from monitor.jobs.window_profiles import Profiles, Watched, read_profiles
+from monitor.jobs.window_rows import WindowRows
 from monitor.metrics import BY_THE_CLOCK
 from monitor.points import Point
 from monitor.profiles import encode_profile
@@ -109,7 +110,7 @@ def watch_window(stores: Stores, model: Model, window: Window, baseline: Baselin
         estimator = baseline_store.read_estimator(session, baseline.id)
     decoded = stores.baselines.decode(baseline.payload)
     estimates = decode_estimator(estimator) if estimator else None
-    return Watched(model, window, baseline.id, decoded, baseline.name, estimates, costs)
+    return Watched(model, window, baseline.id, decoded, baseline.name, estimates, costs, baseline.end)
 
 
 def _profile(stores: Stores, task: _Task) -> Profiles:
@@ -121,7 +122,9 @@ def _judge(stores: Stores, task: _Task, profiles: Profiles) -> dict[str, Result]
     rules = [to_rule(monitor) for monitor in task.monitors]
     with stores.db.reading() as session:
         history = StoredHistory(session, watched, {monitor.name: monitor.id for monitor in task.monitors})
-        return judge_window(watched, rules, profiles, history, partial(with_preset_verdicts, stores, session, watched))
+        results = judge_window(watched, rules, profiles, history, WindowRows(stores, session, watched))
+        reference = partial(reference_for, watched, history=history)
+        return Explainer(stores, session, watched, profiles, reference).explain_all(results)
 
 
 def _save(

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from monitor.db import incidents, results
 from monitor.db.database import Session
 from monitor.db.models import Evaluation, Incident, Model, Monitor
 from monitor.estimation import realised_metric
 from monitor.evaluation import Change, Look, MonitorRule, Severity, Transition, Verdict, next_transition
 from monitor.evaluation.state_machine import NO_CHANGE
+from monitor.evaluation.threshold_kinds import SEQUENCE
+from monitor.explanation import dated
 from monitor.metrics import describe
 from monitor.segments import ALL
 
@@ -18,7 +22,10 @@ _WRONG = {
     "drift": "drifted",
     "prediction_drift": "predictions drifted",
     "data_quality": "the data looks broken",
+    "target_drift": "labels drifted",
     "multivariate_drift": "features drifted together",
+    "embedding_drift": "embeddings drifted",
+    "text_drift": "texts drifted",
     "silence": "no predictions arrive",
     "slo_burn": "error budget is spent too fast",
 }
@@ -57,13 +64,14 @@ def update_incident(
                 severity=transition.severity.value,
                 title=_title(model, rule, transition, segment),
                 since=transition.since,
-                evidence=_evidence(newest, transition),
+                evidence=_evidence(newest, transition, transition.since),
                 now=now,
             )
         case Change.ESCALATE:
             assert incident is not None
             assert newest is not None
-            evidence = {**_evidence(newest, transition), "windows_in_breach": _windows_in_breach(incident, newest)}
+            windows = _windows_in_breach(incident, newest)
+            evidence = {**_evidence(newest, transition, incident.since), "windows_in_breach": windows}
             incidents.escalate_incident(
                 session, incident, severity=transition.severity.value, text=newest.reason, evidence=evidence, now=now
             )
@@ -93,7 +101,8 @@ def _keep_current(session: Session, incident: Incident | None, newest: Evaluatio
         return
     breaching = _windows_in_breach(incident, newest)
     if breaching > incident.evidence.get("windows_in_breach", 0):
-        incidents.update_evidence(session, incident, {**newest.evidence, "windows_in_breach": breaching})
+        evidence = {**_dated(newest.evidence, incident.since), "windows_in_breach": breaching}
+        incidents.update_evidence(session, incident, evidence)
 
 
 def _windows_in_breach(incident: Incident, newest: Evaluation) -> int:
@@ -117,12 +126,24 @@ def _title(model: Model, rule: MonitorRule, transition: Transition, segment: str
         listed = ", ".join(columns[:3]) + (f" +{len(columns) - 3} more" if len(columns) > 3 else "")
         return f"{where}: {listed} {_COLUMNS_WRONG.get(rule.metric, 'drifted')}"
     name = describe(rule.metric).title
+    if rule.threshold.get("kind") == SEQUENCE:
+        return f"{where}: {name} changed its level"
     return f"{where}: {_WRONG.get(rule.metric, f'{name} out of bounds')}"
 
 
-def _evidence(evaluation: Evaluation, transition: Transition) -> dict[str, Any]:
-    evidence = {**evaluation.evidence, "windows_in_breach": transition.windows_in_breach}
+def _evidence(evaluation: Evaluation, transition: Transition, since: datetime) -> dict[str, Any]:
+    evidence = {**_dated(evaluation.evidence, since), "windows_in_breach": transition.windows_in_breach}
     if transition.columns:
         kept = [column for column in evidence.get("columns", []) if column["name"] in transition.columns]
         evidence["columns"] = kept or evidence.get("columns", [])
     return evidence
+
+
+def _dated(evidence: dict[str, Any], since: datetime) -> dict[str, Any]:
+    """The evidence with its explanation, if there is one, saying since when it is so."""
+    if "explanation" not in evidence:
+        return evidence
+    try:
+        return {**evidence, "explanation": dated(evidence["explanation"], since)}
+    except msgspec.ValidationError:  # an explanation of another release
+        return evidence

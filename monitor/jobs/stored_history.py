@@ -10,6 +10,7 @@ from monitor.db import results, stored_profiles
 from monitor.db.database import Session
 from monitor.evaluation import MonitorRule
 from monitor.evaluation.references import is_in
+from monitor.evaluation.sequence_verdict import MOST_WATCHED, Observed
 from monitor.jobs.window_profiles import Watched
 from monitor.profiles import WindowProfile, decode_profile
 from monitor.quality import rhythm_starts
@@ -36,6 +37,11 @@ class StoredHistory:
         return results.values_at(
             self.session, self.watched.model.id, "predictions", window.seconds, rhythm_starts(window), segment=key
         )
+
+    def sequence(self, metric: str, since: datetime | None, window: Window, key: str) -> Sequence[Observed]:
+        model_id = self.watched.model.id
+        found = results.sequence_values(self.session, model_id, metric, window, since, MOST_WATCHED, key)
+        return [Observed(*each) for each in found]
 
     def normal(self, rule: MonitorRule, spans: Sequence[Window], key: str) -> list[WindowProfile]:
         start, end = spans[0].start, spans[-1].end

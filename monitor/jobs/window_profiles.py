@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
@@ -36,6 +37,8 @@ class Watched:
     baseline_name: str = ""
     estimator: Estimator | None = None
     costs: Costs | None = None
+    baseline_end: datetime | None = None
+    """The event time of the baseline's last row, where it is known."""
 
 
 def read_profiles(stores: Stores, watched: Watched) -> Profiles:

@@ -24,6 +24,10 @@ SMALLEST: Mapping[str, float] = {
 delay for `freshness`; for `volume` the share of the usual rows that is too few, and its inverse too many."""
 
 
+OF_ROWS = frozenset({"duplicates", "repeated_ids", "outliers", "freshness", "volume"})
+"""The kinds that are about the rows as a whole; all others are about one column."""
+
+
 class QualityFinding(msgspec.Struct, frozen=True):
     """One thing that is wrong: with one column, or with the rows as a whole where `column` is empty.
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from monitor.baselines import BaselineProfile, numeric_bins
 from monitor.drift import DriftRule, judge_columns
-from monitor.drift.dispersion import Between, Dispersion, between_blocks, independent_blocks, moderate
+from monitor.drift.dispersion import Between, Dispersion, between_blocks, moderate
 from monitor.drift.scores import Statistic
 from monitor.profiles import NumericProfile, WindowProfile
 
@@ -52,14 +52,6 @@ def test_one_wild_column_keeps_its_own_variance() -> None:
 def test_no_blocks_raise_no_objection() -> None:
     assert moderate([None, None]) == [Dispersion(), Dispersion()]
     assert Dispersion().tail(2.0, 100) == pytest.approx(2 * stats.norm.sf(2.0))
-
-
-def test_alike_neighbours_count_as_fewer_blocks() -> None:
-    random = np.random.default_rng(4)
-    assert independent_blocks(random.normal(size=200)) == 200
-    walk = np.cumsum(random.normal(size=200))
-    assert independent_blocks(walk) < 30
-    assert independent_blocks(np.ones(10)) == 10
 
 
 def test_autocorrelated_inputs_raise_no_more_alarms_than_independent_ones() -> None:

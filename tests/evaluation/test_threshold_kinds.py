@@ -111,7 +111,7 @@ def test_every_metric_has_a_threshold_when_none_is_named(metric: str) -> None:
         ),
         (
             {"metric": "drift", "threshold": {"kind": "preset", "name": "evidently_default"}, "segment": "region=*"},
-            "a preset is about the whole model",
+            "a preset threshold is about the whole model",
         ),
     ],
 )

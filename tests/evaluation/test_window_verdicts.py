@@ -193,8 +193,8 @@ def test_a_summary_quotes_no_value_of_a_feature() -> None:
 def test_a_summary_names_three_features_and_counts_the_others() -> None:
     baseline, _ = drifting()
     [income, _] = judge_columns(baseline, drifting(2.0)[1], DriftRule())
-    assert words.drift_summary([income] * 5, 9, False) == "5 of 9 features drifted: income, income, income and 2 more"
-    assert words.drift_summary([income], 9, False) == "1 of 9 features drifted: income"
+    assert words.drift_summary([income] * 5, 9) == "5 of 9 features drifted: income, income, income and 2 more"
+    assert words.drift_summary([income], 9) == "1 of 9 features drifted: income"
 
 
 def test_one_window_has_each_point_once_and_silence_is_left_to_the_clock() -> None:

@@ -56,7 +56,11 @@ def read_evaluations(
     end: datetime | None = None,
     limit: int = 500,
 ) -> list[tuple[Monitor, Evaluation]]:
-    """Evaluations with windows starting in [start, end), the newest first."""
+    """Evaluations with windows starting in [start, end), the newest first.
+
+    Those of a `metric` are of monitors that judge it window by window: one that watches the sequence of its values says
+    nothing of single columns.
+    """
     statement = (
         select(Monitor, Evaluation)
         .join(Evaluation, Evaluation.monitor_id == Monitor.id)
@@ -73,6 +77,8 @@ def read_evaluations(
     for column, wanted in conditions.items():
         if wanted is not None:
             statement = statement.where(column == wanted)
+    if metric is not None:
+        statement = statement.where(Monitor.threshold["kind"].as_string().is_distinct_from("sequence"))
     if start is not None:
         statement = statement.where(Evaluation.window_start >= start)
     if end is not None:

@@ -42,7 +42,7 @@ def calibrate(
         )
     length = math.ceil(expected_run_length)
     if resampled is not None:
-        return _threshold(method, length, len(resampled), 0.0, tuple(float(value) for value in resampled))
+        return _resampled_threshold(method.name, length, tuple(float(value) for value in resampled))
     size = max((size for size in _SIZES if size <= (baseline_size or math.inf)), default=_SIZES[0])
     nearest = min(_CORRELATIONS, key=lambda known: abs(known - autocorrelation))
     return _normal_threshold(method.name, length, size if baseline_size else None, nearest)
@@ -51,6 +51,11 @@ def calibrate(
 @lru_cache(maxsize=256)
 def _normal_threshold(name: str, length: int, size: int | None, autocorrelation: float) -> float:
     return _threshold(get_sequence_method(name), length, size, autocorrelation, None)
+
+
+@lru_cache(maxsize=64)
+def _resampled_threshold(name: str, length: int, values: tuple[float, ...]) -> float:
+    return _threshold(get_sequence_method(name), length, len(values), 0.0, values)
 
 
 def _threshold(
