@@ -21,6 +21,9 @@ def shareable(evidence: Mapping[str, Any]) -> dict[str, Any]:
     shared = _pick(evidence, _PARTS)
     if isinstance(evidence.get("window"), Mapping):
         shared["window"] = _pick(evidence["window"], _WINDOW)
+    explanation = evidence.get("explanation")
+    if isinstance(explanation, Mapping) and isinstance(explanation.get("message"), str):
+        shared["explanation"] = explanation["message"]  # its `sentence` may quote a category
     shared["columns"] = sorted(_rows(evidence, "columns", _COLUMN), key=_size, reverse=True)
     shared["versions"] = _rows(evidence, "versions", _VERSION)
     return shared

@@ -44,6 +44,7 @@ class Message:
     window: timedelta
     evidence: dict[str, Any]
     columns: str
+    explanation: str
     cause: str
     next_step: str
     incident_url: str | None
@@ -88,6 +89,7 @@ def build_message(subject: Subject, message_id: str, reason: str, sent_at: datet
         window=window,
         evidence=evidence,
         columns=top_columns(evidence["columns"]),
+        explanation="" if resolved else str(evidence.get("explanation", "")),
         cause="" if resolved else likely_cause(evidence, incident.since),
         next_step=next_step(subject.runs, resolved),
         incident_url=incident_link(public_url, incident.id),

@@ -96,7 +96,7 @@ def _story(message: Message) -> str:
     windows = message.evidence.get("windows_in_breach")
     if isinstance(windows, int) and windows > 1 and message.kind != "resolved":
         facts.insert(0, f"{windows} windows in a row")
-    lines = [message.summary, ", ".join(filter(None, facts)), message.cause]
+    lines = [message.summary, ", ".join(filter(None, facts)), message.explanation, message.cause]
     return escape("\n".join(filter(None, lines)) or message.title, _SECTION)
 
 

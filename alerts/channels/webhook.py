@@ -32,6 +32,7 @@ def webhook_body(message: Message) -> dict[str, Any]:
             "severity": message.severity,
             "title": message.title,
             "summary": message.summary,
+            "explanation": message.explanation or None,
             "cause": message.cause or None,
             "next_step": message.next_step,
             "since": message.since,

@@ -64,7 +64,7 @@ def _rates(at: int, scenario: Scenario) -> Rates:
     while done < scenario.windows:
         count = min(per_baseline, scenario.windows - done)
         reference, blocks, windows = _drawn(random, scenario, count)
-        kedge, peers = _kedge(reference, blocks), _peers(reference, blocks) if peers_too and done < 400 else {}
+        kedge, peers = _kedge(reference, blocks), _peers(reference, scenario.rows) if peers_too and done < 400 else {}
         for window in windows:
             alarms["Kedge"].append(kedge(window))
             for name, alarm in peers.items():
@@ -120,8 +120,10 @@ def _kedge(reference: Model, blocks: list[Model]) -> Callable[[Model], bool]:
     return lambda window: any(verdict.breach for verdict in judge_columns(baseline, profile(window), DriftRule()))
 
 
-def _peers(reference: Model, blocks: list[Model]) -> dict[str, Callable[[Model], bool]]:
-    """Evidently flags at its threshold, NannyML three deviations above its chunks' mean, the tests at 5 % divided."""
+def _peers(reference: Model, rows: int) -> dict[str, Callable[[Model], bool]]:
+    """Evidently flags at its threshold, NannyML three deviations above the mean of chunks as long as the windows (at
+    least ten of them), the tests at 5 % divided."""
+    blocks = np.array_split(reference, max(10, len(reference) // rows))
 
     def columns(
         make: Callable[[Rows, bool, list[Rows]], Evidently | NannyMl | Alibi], limit: float

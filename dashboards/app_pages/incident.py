@@ -7,7 +7,14 @@ import streamlit as st
 from dashboards import data, pages, state
 from dashboards.components.badges import incident_badges, plain
 from dashboards.components.empty import nothing_here, notices
-from dashboards.components.incident_parts import evidence_chart, evidence_table, facts, response_run, timeline
+from dashboards.components.incident_parts import (
+    evidence_chart,
+    evidence_table,
+    explanation,
+    facts,
+    response_run,
+    timeline,
+)
 from dashboards.components.tables import notification_table
 from dashboards.words import moment_text
 from monitor.errors import NotFound
@@ -43,6 +50,7 @@ st.markdown(
 left, right = st.columns([5, 3], gap="large")
 with left:
     st.subheader("Evidence", anchor=False)
+    explanation(detail)
     evidence_chart(detail)
     facts(detail)
     evidence_table(detail)

@@ -58,6 +58,23 @@ def evidence_chart(detail: IncidentDetail) -> None:
     st.altair_chart(charts.metric_chart(points, domain, summary.deployments, height=220, span=span), key="evidence")
 
 
+def explanation(detail: IncidentDetail) -> None:
+    """Why it happened, in a sentence, and the columns that matter most."""
+    found = detail.evidence.get("explanation") or {}
+    if found.get("sentence"):
+        st.info(plain(str(found["sentence"])), icon=":material/lightbulb:")
+    rows = [
+        {"Column": c["name"], "Drift": c.get("drift"), "Importance": c.get("importance"), "Why": c.get("why") or ""}
+        for c in found.get("columns") or []
+    ]
+    if rows:
+        drift = st.column_config.NumberColumn(format="%.2f", width="small", help="How far it is from the baseline.")
+        worth = st.column_config.NumberColumn(
+            format="percent", width="small", help="How much of the model's score it explains."
+        )
+        st.dataframe(rows, hide_index=True, column_config={"Drift": drift, "Importance": worth})
+
+
 def facts(detail: IncidentDetail) -> None:
     """What was measured, which version served, and where to look next."""
     evidence = detail.evidence

@@ -116,6 +116,9 @@ def _print_backtest(found: Backtest, as_json: bool) -> None:
         for alarm in found.alarms
     ]
     print_rows(rows, "it would have raised no alarm", False)
+    for alarm in found.alarms:
+        if alarm.explanation:
+            out.print(f"{alarm.opened_at:%Y-%m-%d %H:%M}: {alarm.explanation}", markup=False)
 
 
 @contextmanager

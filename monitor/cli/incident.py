@@ -50,6 +50,8 @@ def show_incident(incident_id: IncidentId, as_json: JsonFlag = False) -> None:
         return
     out.print(f"{detail.row.title} ({detail.row.severity}, {detail.row.state})", markup=False)
     out.print(detail.row.summary, markup=False)
+    if sentence := detail.evidence.get("explanation", {}).get("sentence"):
+        out.print(sentence, markup=False)
     print_rows([dataclasses.asdict(event) for event in detail.events], "no events", False)
     print_rows([_message(row) for row in detail.notifications], "no messages: no channel is configured", False)
     runs = [{"response": r.response, "kind": r.kind, "state": r.state, "reason": r.reason} for r in detail.runs]

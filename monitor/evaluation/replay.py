@@ -28,6 +28,7 @@ class Alarm:
     windows_in_breach: int
     reason: str
     columns: tuple[str, ...] = ()
+    explanation: str = ""
 
 
 def to_look(judgement: Judgement, start: datetime) -> Look:

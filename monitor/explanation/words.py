@@ -35,7 +35,8 @@ def sentence(
     parts = [fallen] if fallen else []
     if columns:
         first = columns[0]
-        parts += [_what(first, since, quote), _worth(first), _others(columns, moved, quote), _where(first, cause, reason)]
+        parts += [_what(first, since, quote), _worth(first), _others(columns, moved, quote)]
+        parts.append(_where(first, cause, reason))
     elif rows:
         parts.append(f"{_sentence_case(rows)}{_since(since)}: look at what sends the rows.")
     elif fallen:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from monitor.db import baseline_store, catalog, count_windows, stored_profiles, window_store
 from monitor.db.database import Session
@@ -15,8 +16,10 @@ from monitor.evaluation import Judgement, MonitorRule, Verdict
 from monitor.evaluation.references import reference_of
 from monitor.evaluation.replay import Alarm, replay
 from monitor.evaluation.threshold_kinds import SEQUENCE
+from monitor.explanation import dated
 from monitor.jobs.evaluate_job import watch_window
-from monitor.jobs.judging import judge_window
+from monitor.jobs.explaining import Explainer, is_explained
+from monitor.jobs.judging import judge_window, reference_for
 from monitor.jobs.replayed_history import ReplayedHistory
 from monitor.jobs.stores import Stores
 from monitor.jobs.window_profiles import Profiles, Watched, read_profiles
@@ -71,6 +74,11 @@ def run_backtest(
     every = [judgement for looks in judged.values() for _, _, judgement in looks]
     verdicts = {verdict.value: sum(each.verdict is verdict for each in every) for verdict in Verdict}
     alarms = [alarm for key in sorted(judged) for alarm in replay(rule, key, judged[key])]
+    by_end = {window.end: window for window in windows}
+    for index, alarm in enumerate(alarms):
+        opening = next(judgement for _, end, judgement in judged[alarm.segment] if end == alarm.opened_at)
+        watched = watch_window(stores, model, by_end[alarm.opened_at], baseline)
+        alarms[index] = _explained(stores, watched, alarm, opening, history)
     return Backtest(rule, len(windows), verdicts, sorted(alarms, key=lambda alarm: (alarm.opened_at, alarm.segment)))
 
 
@@ -101,6 +109,19 @@ def _judge(
         history.add(window, key, profiles[key], points, judgements)
         found += [(key, judgement) for judgement in judgements]
     return found
+
+
+def _explained(
+    stores: Stores, watched: Watched, alarm: Alarm, opening: Judgement, history: ReplayedHistory
+) -> Alarm:
+    """The alarm with the sentence that its incident would have had."""
+    if not is_explained(opening.rule.metric):
+        return alarm
+    profiles = read_profiles(stores, watched)
+    with stores.db.reading() as session:
+        explainer = Explainer(stores, session, watched, profiles, partial(reference_for, watched, history=history))
+        told = explainer.explained(alarm.segment, opening, ([], [opening])).evidence.get("explanation")
+    return replace(alarm, explanation=dated(told, alarm.since)["sentence"]) if told else alarm
 
 
 def _stored(stores: Stores, watched: Watched, rule: MonitorRule) -> Profiles | None:

@@ -49,7 +49,7 @@ Rows = tuple[pa.Table | None, pa.Table | None]
 
 
 def is_explained(metric: str) -> bool:
-    """Whether breaches of this metric come with an explanation: drift, data quality, performance and estimates of it."""
+    """Whether its breaches come with an explanation: drift, data quality, performance, and estimates of that."""
     return metric in ("drift", "prediction_drift", "data_quality") or realised_metric(metric) in PERFORMANCE_METRICS
 
 

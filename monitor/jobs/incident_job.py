@@ -29,7 +29,6 @@ _WRONG = {
     "silence": "no predictions arrive",
     "slo_burn": "error budget is spent too fast",
 }
-_COLUMNS_WRONG = {"data_quality": "broken"}
 _BY_COLUMN = frozenset({"drift", "data_quality"})
 """Metrics whose breaches are of single columns: one column twice is news, two columns once are noise."""
 
@@ -124,7 +123,8 @@ def _title(model: Model, rule: MonitorRule, transition: Transition, segment: str
     columns = transition.columns
     if columns:
         listed = ", ".join(columns[:3]) + (f" +{len(columns) - 3} more" if len(columns) > 3 else "")
-        return f"{where}: {listed} {_COLUMNS_WRONG.get(rule.metric, 'drifted')}"
+        broken = rule.metric == "data_quality"
+        return f"{where}: data looks broken: {listed}" if broken else f"{where}: {listed} drifted"
     name = describe(rule.metric).title
     if rule.threshold.get("kind") == SEQUENCE:
         return f"{where}: {name} changed its level"

@@ -45,6 +45,7 @@ MESSAGE = Message(
     window=timedelta(hours=1),
     evidence={},
     columns="",
+    explanation="",
     cause="",
     next_step="",
     incident_url=None,

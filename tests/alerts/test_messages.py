@@ -45,6 +45,11 @@ EVIDENCE: dict[str, Any] = {
         {"name": "2", "share": 0.97, "first_event_time": "2026-03-01T10:00:00+00:00"},
     ],
     "examples": [{"temp": 71.3, "name": "Jane Doe"}],
+    "explanation": {
+        "sentence": "AUC went from 0.72 to 0.51. `plan` since 2026-03-02 11:00: secret-plan: 0.0% → 12.0%.",
+        "message": "AUC went from 0.72 to 0.51. `plan` since 2026-03-02 11:00: one category: 0.0% → 12.0%.",
+        "columns": [{"name": "plan", "drift": 0.24, "why": "secret-plan: 0.0% → 12.0%"}],
+    },
 }
 
 
@@ -106,6 +111,8 @@ def test_no_feature_value_leaves_the_house(body: Any) -> None:
         {"summary": None, "columns": None, "versions": "2", "window": 5, "n": "many", "value": float("nan")},
         {"columns": [1, {}, {"name": 5}, {"name": "x", "value": "high"}], "versions": [{"name": "2"}]},
         {"versions": [{"name": "2", "share": "all", "first_event_time": "2026-03-01"}], "window": {"start": "soon"}},
+        {"explanation": "so it is"},
+        {"explanation": {"message": 5}},
     ],
 )
 def test_evidence_of_any_shape_makes_a_message(body: Any, evidence: dict[str, Any]) -> None:

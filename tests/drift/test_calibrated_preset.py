@@ -88,3 +88,14 @@ def test_every_preset_judges_the_named_columns_and_tells_of_each(name: str) -> N
 def test_an_unknown_preset_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="calibrated, evidently_default, nannyml_default"):
         get_preset("vibes")
+
+
+def test_a_clock_that_goes_on_is_not_judged_and_dates_of_the_same_time_are() -> None:
+    random = np.random.default_rng(21)
+    days = pd.date_range("2026-01-01", periods=2000, freq="h")
+    reference = pd.DataFrame({"at": days, "due": days[random.integers(0, 2000, 2000)]})
+    current = pd.DataFrame({"at": days[-1] + (days - days[0]), "due": days[random.integers(1500, 2000, 2000)]})
+    verdicts = {verdict.name: verdict for verdict in get_preset("calibrated").judge(reference, current)}
+    assert verdicts["at"].finding is Finding.NOT_JUDGED
+    assert "a clock, not drift" in verdicts["at"].why
+    assert verdicts["due"].drifted

@@ -87,6 +87,8 @@ class _Column:
         kinds = {before.kind, after.kind} - {None}
         if len(kinds) > 1:
             return Finding.TYPE_CHANGED, f"{before.kind} became {after.kind}"
+        if _goes_on(reference, current):
+            return Finding.NOT_JUDGED, "times that begin after the reference's are a clock, not drift"
         numeric = FeatureKind.NUMERIC in kinds or not kinds
         counts = {} if numeric else tally(before)
         if len(counts) > max(_IDENTIFIER_ROWS, _IDENTIFIER_SHARE * before.values.size):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.drift.sequences.calibration import LEAST_BASELINE, autocorrelation_of, calibrate
 from monitor.drift.sequences.method import HELD, Values, get_sequence_method
@@ -15,11 +16,12 @@ RESAMPLED_FROM = 200
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """`first_alarm` is a position in the values that were given; so is `began`, where the change most likely started.
+    """`first_alarm` is a position in the values that were given; so is `began`, where the newest change that raised an
+    alarm most likely started.
 
     `statistic` has a number per value (nan where the value is missing), and an alarm is one above `threshold`. `level`
-    is the mean from `began` to the first alarm, `before` the baseline's, in the values' own unit. `reason` says why
-    nothing could be watched, and is empty otherwise.
+    is the mean from `began` to that change's first alarm, `before` the baseline's, in the values' own unit. `reason`
+    says why nothing could be watched, and is empty otherwise.
     """
 
     first_alarm: int | None
@@ -69,10 +71,22 @@ def watch(
     alarms = np.flatnonzero(statistic > threshold)
     if not alarms.size:
         return Watched(None, statistic, threshold, before=level)
-    began = _began(sequence[: alarms[0] + 1], level)
-    return Watched(
-        int(alarms[0]), statistic, threshold, began, float(np.nanmean(sequence[began : alarms[0] + 1])), level
-    )
+    after, alarm = _newest_change(statistic, alarms, threshold)
+    began = after + _began(sequence[after : alarm + 1], level)
+    now = float(np.nanmean(sequence[began : alarm + 1]))
+    return Watched(int(alarms[0]), statistic, threshold, began, now, level)
+
+
+def _newest_change(statistic: Values, alarms: NDArray[np.intp], threshold: float) -> tuple[int, int]:
+    """Where the values after the last change but one start, and the first alarm of the newest one.
+
+    A change is over once the statistic has fallen below half of its threshold; less is hesitation.
+    """
+    calm = np.flatnonzero(statistic <= threshold / 2)
+    last_calm = calm[calm < alarms[-1]].max(initial=-1)
+    earlier = alarms[alarms < last_calm]
+    after = int(earlier[-1]) + 1 if earlier.size else 0
+    return after, int(alarms[alarms >= after][0])
 
 
 def _held(baseline: Values) -> Values:
