@@ -25,6 +25,7 @@ from monitor.evaluation import MonitorRule, WindowFacts, default_rules, evaluate
 from monitor.fairness import RATES
 from monitor.metrics import describe
 from monitor.performance import PERFORMANCE_METRICS, primary_metric
+from monitor.performance.rows import error_profile
 from monitor.profiles import (
     CategoricalProfile,
     GroupProfile,
@@ -53,11 +54,10 @@ _ELSEWHERE = {"data_quality": _MODEL, "silence": _MODEL, "slo_burn": _OBJECTIVE,
 _ASKED = {
     "multivariate_drift": _MODEL,
     "embedding_drift": "an embedding",
-    "text_drift": _FEATURE,
+    "text_drift": _MODEL,
     "text_length": _FEATURE,
     "text_new_words": _FEATURE,
     "text_classifier": _FEATURE,
-    "target_drift": _MODEL,
 }
 _CLASSES, _BINARY = frozenset({Task.BINARY, Task.MULTICLASS}), frozenset({Task.BINARY})
 
@@ -76,8 +76,10 @@ def page() -> str:
         "# Metrics",
         "Names as they are in the API, the control database and messages. A point has a value, the number of rows "
         "behind it, where there is one a 95 % interval, and a status: `ok`, `insufficient` (too few rows) or "
-        "`undefined` (with the reason). `silence` is judged by the clock and has no points, and `data_quality` is the "
-        "verdict on many. What they mean in full, and what they can't tell, is in [What is measured](../metrics.md).",
+        "`undefined` (with the reason). `silence` is judged by the clock and has no points; `data_quality` and "
+        "`text_drift` are the verdict on many. The drift of rows, embeddings and texts is worked out where a "
+        "[monitor](../how-to/many-columns.md) asks for it. What metrics mean in full, and what they can't tell, is in "
+        "[What is measured](../metrics.md).",
         table(["metric", "unit", "about", "bad is", "models", "meaning"], [_row(metric) for metric in metrics()]),
         "Shares are stored from 0 to 1 and shown in percent. Counts of calls are re-weighted by `sampling_fraction`. "
         "[Custom metrics](../how-to/own-metrics.md) have the names they were given. What a distance of 0.1 means "
@@ -166,10 +168,17 @@ def _profile(task: Task, service: ServiceProfile) -> WindowProfile:
         prediction=column,
         type_errors={"age": 1},
         service=service,
-        labelled=LabelledProfile(1, 1, {"1": {"0": 1}}) if task in _CLASSES else LabelledProfile(),
+        labelled=_labelled(task),
         groups={"sex=f": group, "sex=m": group} if task in _BINARY else {},
         quality=QualityProfile(outside={"age": 1}),
     )
+
+
+def _labelled(task: Task) -> LabelledProfile:
+    if task in _CLASSES:
+        return LabelledProfile(1, 1, {"1": {"0": 1}})
+    numbers = np.array([1.0, 2.0])
+    return LabelledProfile(2, 2, errors=error_profile(numbers, numbers)) if task is Task.REGRESSION else LabelledProfile()
 
 
 def _estimated() -> dict[str, frozenset[Task]]:

@@ -56,12 +56,10 @@ def traffic(change: Change) -> list[PredictionRecord]:
     return [record for index in range(LAST) for record in hour(index, change if index >= FIRST else dict)]
 
 
-def watched(site: Site, change: Change, **rule: Any) -> Site:
+def watched(site: Site, change: Change) -> Site:
     """A site that saw five good hours, and then those that the change broke."""
     site.send([r for r in traffic(change) if r.event_time < START + 5 * HOUR], settled(4))
     site.work(settled(4))
-    if rule:
-        monitor_changes.add_monitor(site.stores, site.model, MonitorRule(window=HOUR, **rule), "test", settled(4))
     site.send([r for r in traffic(change) if r.event_time >= START + 5 * HOUR], settled(LAST))
     site.work(settled(LAST))
     return site
@@ -93,9 +91,6 @@ def shouted(row: Features) -> Features:
     return {**row, "plan": row["plan"].upper()}
 
 
-DRIFT: dict[str, Any] = {"name": "drift now", "metric": "drift", "threshold": {"kind": "calibrated"}}
-
-
 def test_a_change_of_unit_is_named_with_its_column_its_factor_and_since_when(make_site: MakeSite) -> None:
     site = watched(make_site(baseline_rows=750), fahrenheit)
     found = explained(site, "drift")
@@ -119,7 +114,7 @@ def test_a_feature_that_goes_missing_is_a_broken_pipeline(make_site: MakeSite) -
 
 
 def test_many_columns_that_moved_are_a_changed_world(make_site: MakeSite) -> None:
-    found = explained(watched(make_site(baseline_rows=750), warmer, **DRIFT), "drift")
+    found = explained(watched(make_site(baseline_rows=750), warmer), "drift")
     assert found["cause"] == "world"
     assert "The world seems to have changed (3 of 4 columns moved together" in found["sentence"]
     assert found["sentence"].startswith("`temp` since")

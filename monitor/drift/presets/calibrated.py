@@ -98,6 +98,13 @@ class _Column:
         return cls(bins, whole, now, tuple(_profile(Sample.of(reference[rows]), bins) for rows in groups))
 
 
+def _goes_on(reference: pd.Series[Any], current: pd.Series[Any]) -> bool:
+    """Whether the column holds times, and those of the current rows all come after the reference's."""
+    if not all(str(side.dtype).startswith("datetime64") and side.notna().any() for side in (reference, current)):
+        return False
+    return bool(current.min() >= reference.max())
+
+
 def _profile(sample: Sample, bins: Bins) -> ColumnProfile:
     if isinstance(bins, NumericBins):
         made = NumericProfile.of(sample.values.astype(float), bins.edges)
