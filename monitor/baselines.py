@@ -17,6 +17,7 @@ TAIL_QUANTILES = (0.001, 0.0025, 0.005)
 LEAST_IN_TAIL = 5
 LEAST_SEEN = 5
 MOST_CATEGORIES = 200
+MOST_MOVED = 0.03
 
 
 class NumericBins(msgspec.Struct, frozen=True, tag="numeric"):
@@ -105,12 +106,32 @@ def numeric_bins(values: NDArray[np.float64]) -> NumericBins:
 def category_bins(counts: Mapping[str, int]) -> CategoryBins:
     """The most frequent categories, at most 200; ties in alphabetical order so that the choice is repeatable.
 
-    Where there are more, those seen fewer than five times have no bin: the chosen few of many rare ones would be rarer
-    in any other rows, and each value of an identifier is a rare one.
+    Where there are more, those that are frequent by chance have no bin: the chosen few of many alike would be rarer in
+    any other rows, and each value of an identifier is one of many alike.
     """
-    kept = counts if len(counts) <= MOST_CATEGORIES else {n: seen for n, seen in counts.items() if seen >= LEAST_SEEN}
-    ranked = sorted(kept, key=lambda name: (-counts[name], name))
+    if len(counts) <= MOST_CATEGORIES:
+        return CategoryBins(tuple(sorted(counts)))
+    least = _least_seen(np.array(list(counts.values())))
+    ranked = sorted((name for name, seen in counts.items() if seen >= least), key=lambda name: (-counts[name], name))
     return CategoryBins(tuple(sorted(ranked[:MOST_CATEGORIES])))
+
+
+def _least_seen(seen: NDArray[np.int64]) -> int:
+    """How often a category must be seen to have a bin, at least five times; `seen` is by category.
+
+    Of categories seen at least c times, other rows hold as many as these rows hold of categories seen more than c times
+    (Robbins 1956): the choice itself moves the share by the rows of those seen c times. As a Jensen-Shannon distance
+    that must be little, and little beside what chance makes in a window of a tenth of the rows.
+    """
+    rows = float(seen.sum())
+    most = min(MOST_MOVED, (2 / rows) ** 0.5)
+    for least in range(max(LEAST_SEEN, int(np.partition(seen, -MOST_CATEGORIES)[-MOST_CATEGORIES])), int(seen.max())):
+        reach = int(least**0.5) + 1  # as many neighbouring counts as one count varies over
+        moved = least * np.count_nonzero((seen >= least) & (seen < least + reach)) / reach / rows
+        share = float(seen[seen >= least].sum()) / rows
+        if moved <= most * (8 * share * (1 - share)) ** 0.5:
+            return least
+    return int(seen.max()) + 1
 
 
 def empty_profile(bins: Bins) -> NumericProfile | CategoricalProfile:

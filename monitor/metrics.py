@@ -146,8 +146,8 @@ MAIN = ("auc", "accuracy", "mae")
 
 
 def describe(metric: str) -> MetricInfo:
-    """What is known of a metric; one from a plug-in is called by its own name."""
-    return KNOWN.get(metric) or MetricInfo(metric, metric.replace("_", " ").capitalize())
+    """What is known of a metric; one from a plug-in is called by its own name, and may be bad in either direction."""
+    return KNOWN.get(metric) or MetricInfo(metric, metric.replace("_", " ").capitalize(), bad="both")
 
 
 def format_value(metric: str, value: float | None) -> str:

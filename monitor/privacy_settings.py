@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -36,3 +37,8 @@ class PrivacySettings(BaseModel):
                     "a name is empty; accepted: the name of a feature or tag, in which * stands for any text"
                 )
         return names
+
+
+def protected_names(tables: Mapping[str, PrivacySettings], model: str) -> list[str]:
+    """The names that a model's records may not be kept under as they were sent: those to drop and those to hash."""
+    return [name for key in ("*", model) if key in tables for name in (*tables[key].drop, *tables[key].hash)]

@@ -6,7 +6,9 @@ one Arrow IPC stream, compressed, in `baselines.sample`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import translate
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,9 +22,20 @@ TIME = "@event_time"
 """The column with each row's event time, beside features (by name), `prediction` and `score`."""
 
 
-def sample_features(features: Mapping[str, Feature]) -> dict[str, Feature]:
-    """What to ask `Engine.rows` for: the features, and each row's event time as a column of its own."""
-    return {**features, TIME: Feature(TIME, FeatureKind.NUMERIC, "event_time")}
+def sample_features(features: Mapping[str, Feature], left_out: Sequence[str] = ()) -> dict[str, Feature]:
+    """What to ask `Engine.rows` for: the features, and each row's event time as a column of its own.
+
+    A sample holds values as they were stored, beyond the days that the lake keeps them. What is dropped, hashed or
+    blacked out before it is stored (`collector.privacy`) never reaches it. Features that match `left_out` (names with *
+    and ?, in any case) are left out although they were stored: such a rule may be younger than the rows. Texts that
+    were stored before a rule to black out are kept as they are. A stored sample changes no more; for a rule that comes
+    later, make a new baseline.
+    """
+    patterns = [re.compile(translate(name.casefold())) for name in left_out]
+    kept = {
+        name: each for name, each in features.items() if not any(pattern.match(name.casefold()) for pattern in patterns)
+    }
+    return {**kept, TIME: Feature(TIME, FeatureKind.NUMERIC, "event_time")}
 
 
 def trim_texts(rows: pa.Table) -> pa.Table:

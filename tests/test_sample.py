@@ -8,7 +8,9 @@ import pytest
 from monitor.db.models import Baseline
 from monitor.errors import InvalidValue
 from monitor.jobs import ensure_baselines
-from monitor.sample import LONGEST_TEXT, SAMPLE_ROWS, TIME, decode_sample, encode_sample
+from monitor.privacy_settings import PrivacySettings, protected_names
+from monitor.sample import LONGEST_TEXT, SAMPLE_ROWS, TIME, decode_sample, encode_sample, sample_features
+from monitor.schemas import Feature, FeatureKind
 from tests.jobs.site import Site, open_site
 from tests.jobs.traffic import hours, settled
 
@@ -28,6 +30,17 @@ def test_no_rows_come_back_with_their_columns() -> None:
 def test_long_texts_are_cut() -> None:
     rows = decode_sample(encode_sample(pa.table({"note": ["é" * 5000, "short"]})))
     assert rows.column("note").to_pylist() == ["é" * LONGEST_TEXT, "short"]
+
+
+def test_what_must_not_be_kept_is_left_out_although_it_was_stored() -> None:
+    features = {name: Feature(name, FeatureKind.CATEGORICAL, name) for name in ("age", "Email", "user_id")}
+    tables = {
+        "*": PrivacySettings(drop=("e*",)),
+        "churn": PrivacySettings(hash=("USER_?D",)),
+        "other": PrivacySettings(drop=("age",)),
+    }
+    assert list(sample_features(features, protected_names(tables, "churn"))) == ["age", TIME]
+    assert list(sample_features(features)) == ["age", "Email", "user_id", TIME]
 
 
 def test_too_many_rows_are_refused() -> None:

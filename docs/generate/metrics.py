@@ -178,7 +178,8 @@ def _labelled(task: Task) -> LabelledProfile:
     if task in _CLASSES:
         return LabelledProfile(1, 1, {"1": {"0": 1}})
     numbers = np.array([1.0, 2.0])
-    return LabelledProfile(2, 2, errors=error_profile(numbers, numbers)) if task is Task.REGRESSION else LabelledProfile()
+    errors = error_profile(numbers, numbers)
+    return LabelledProfile(2, 2, errors=errors) if task is Task.REGRESSION else LabelledProfile()
 
 
 def _estimated() -> dict[str, frozenset[Task]]:

@@ -2,7 +2,6 @@
 
 from monitor.explanation.explain import Explanation, Fall, dated, explain
 from monitor.explanation.importance import learn_importance
-from monitor.explanation.ranking import first_breach
 from monitor.explanation.segments import SegmentFall, fallen_segments
 from monitor.explanation.units import UnitChange, find_unit_change
 
@@ -15,6 +14,5 @@ __all__ = [
     "explain",
     "fallen_segments",
     "find_unit_change",
-    "first_breach",
     "learn_importance",
 ]

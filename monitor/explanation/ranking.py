@@ -1,9 +1,8 @@
-"""Which columns matter: those that moved, weighted by what they are worth to the model; and since when."""
+"""Which columns matter: those that moved, weighted by what they are worth to the model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 
 import msgspec
 
@@ -46,20 +45,3 @@ def weights(drift: Mapping[str, float], importance: Mapping[str, float]) -> dict
     total = sum(products.values()) or 1.0
     ranked = sorted(products, key=lambda name: (-products[name], -drift[name], name))
     return {name: products[name] / total for name in ranked}
-
-
-def first_breach(looks: Sequence[tuple[datetime, bool]], patience: int = 1) -> datetime | None:
-    """The first window in breach of the run that the newest look belongs to; None when it is none.
-
-    `looks` are (start of window, in breach), decided ones only, in window order. A run goes on over up to `patience`
-    windows without a breach.
-    """
-    if not looks or not any(broken for _, broken in looks[-1 - patience :]):
-        return None
-    since, calm = None, 0
-    for start, broken in reversed(looks):
-        calm = 0 if broken else calm + 1
-        if calm > patience:
-            break
-        since = start if broken else since
-    return since

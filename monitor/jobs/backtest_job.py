@@ -111,9 +111,7 @@ def _judge(
     return found
 
 
-def _explained(
-    stores: Stores, watched: Watched, alarm: Alarm, opening: Judgement, history: ReplayedHistory
-) -> Alarm:
+def _explained(stores: Stores, watched: Watched, alarm: Alarm, opening: Judgement, history: ReplayedHistory) -> Alarm:
     """The alarm with the sentence that its incident would have had."""
     if not is_explained(opening.rule.metric):
         return alarm

@@ -20,6 +20,7 @@ from monitor.estimation import encode_estimator
 from monitor.explanation import learn_importance
 from monitor.jobs.estimator_job import fit_estimator, refresh_estimator
 from monitor.jobs.stores import Stores
+from monitor.privacy_settings import protected_names
 from monitor.profiles import LabelledProfile, WindowProfile
 from monitor.profiles.quality import QualityLimits
 from monitor.quality import learn_limits, learn_outliers, numeric_rows
@@ -97,7 +98,8 @@ def create_baseline(
     if sample.rows < LEAST_ROWS:
         raise InvalidValue(f"a baseline needs at least {LEAST_ROWS} rows; {origin} has {sample.rows}")
     positive = declared.positive_class or model.positive_class or sample.positive_class
-    rows = stores.engine.rows(predictions, first, last, sample_features(features), SAMPLE_ROWS)
+    left_out = protected_names(stores.settings.collector.privacy, model_name)
+    rows = stores.engine.rows(predictions, first, last, sample_features(features, left_out), SAMPLE_ROWS)
     limits = QualityLimits(outliers=learn_outliers(numeric_rows(rows, features)))
     reading = _Reading(stores, model_name, predictions, labels, features, sample.task, positive, limits)
     profile = _profile(reading, sample)

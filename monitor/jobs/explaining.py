@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import msgspec
 import pyarrow as pa
 
 from monitor.baselines import BaselineProfile
@@ -42,6 +43,8 @@ MOST_ROWS = 2000
 """Rows of the window that units and spellings are told from; quantiles of more say the same."""
 MOST_TO_READ = 20_000
 """Windows of more rows are explained from their profiles alone, which takes as long whatever their size."""
+OF_SEGMENT = 3
+"""Columns that a segment's explanation keeps, which are those its sentence names: segments are many."""
 
 Reference = Callable[[MonitorRule, str], BaselineProfile | None]
 """What a monitor compares a segment with."""
@@ -92,7 +95,7 @@ class Explainer:
         fall = self._fall(judgement, baseline)
         segments = self._fallen_segments(judgement, baseline) if fall and key == ALL else []
         before, after = self._rows if key == ALL and (drift or faults) else (None, None)
-        return explain(
+        found = explain(
             baseline,
             profile,
             drift,
@@ -104,6 +107,7 @@ class Explainer:
             window_rows=after,
             answers=judgement.rule.metric == "prediction_drift",
         )
+        return found if key == ALL else msgspec.structs.replace(found, columns=found.columns[:OF_SEGMENT])
 
     def _fall(self, judgement: Judgement, baseline: BaselineProfile) -> Fall | None:
         """What a performance metric, or its estimate, was in the baseline and is now, where that is for the worse."""

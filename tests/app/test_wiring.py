@@ -48,7 +48,9 @@ def opened(tmp_path: Path) -> Iterator[Any]:
 
 def test_a_worker_without_channels_and_responses_has_all_its_jobs_and_they_run(opened: Any) -> None:
     jobs = build_jobs(opened())
-    assert [job.name for job in jobs] == ["watch", "alert", "respond", "silence", "quarantine", "compact"]
+    assert [job.name for job in jobs] == [
+        *("watch", "alert", "respond", "counts", "silence", "slos", "quarantine", "compact")
+    ]
     for job in jobs:
         job.run(datetime.now(UTC))
 

@@ -41,6 +41,23 @@ def test_a_monitor_is_added_shown_changed_disabled_and_removed(seeded: Kedge) ->
 
 
 @pytest.mark.parametrize(
+    ("metric", "told", "kept"),
+    [
+        ("multivariate_drift", "", {"kind": "many_columns"}),
+        ("embedding_drift", "", {"kind": "embedding"}),
+        ("text_length", "", {"kind": "text"}),
+        ("target_drift", "", {"kind": "calibrated"}),
+        ("drift", '{"kind": "sequence"}', {"kind": "sequence"}),
+    ],
+)
+def test_rows_labels_and_sequences_can_be_watched(seeded: Kedge, metric: str, told: str, kept: dict[str, str]) -> None:
+    threshold = ["--threshold", told] if told else []
+    added = seeded("monitor", "add", "churn", "--metric", metric, "--name", "new", *threshold, "--json")
+    assert (added.status, added.json["threshold"]) == (0, kept)
+    assert seeded("monitor", "backtest", "churn", "--monitor", "new", "--json").status in (0, 1)
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["add", "churn", "--metric", "acu"], "metric 'acu' is not known; did you mean 'auc'?"),
@@ -48,6 +65,8 @@ def test_a_monitor_is_added_shown_changed_disabled_and_removed(seeded: Kedge) ->
         (["add", "churn", "--metric", "auc", "--threshold", "[]"], "--threshold '[]' is not an object"),
         (["add", "churn", "--metric", "auc", "--window", "soon"], "or a count such as 5000 rows"),
         (["add", "churn", "--metric", "drift", "--preset", "calibrated", "--threshold", "{}"], "name one of them"),
+        (["add", "churn", "--metric", "multivariate_drift", "--segment", "plan=pro"], "a many_columns threshold is about"),
+        (["add", "churn", "--metric", "auc", "--threshold", '{"kind": "sequence", "method": "psi"}'], "accepted: adwin"),
         (["edit", "churn", "nope", "--looks", "3"], "monitor 'nope' does not exist; known:"),
         (["edit", "churn", "drift"], ""),
         (["show", "nope", "x"], "model 'nope' does not exist"),

@@ -142,6 +142,10 @@ def _faulty_version(writer: Writer, monitor: Monitor, first: datetime) -> None:
     served = {"name": "2", "share": 0.97, "first_event_time": (since + 10 * HOUR).isoformat()}
     evidence = {"summary": summary, "value": 0.51, "low": 0.66, "n": 912, "baseline": "first two weeks"}
     evidence |= {"windows_in_breach": 2, "versions": [served]}
+    evidence["explanation"] = {
+        "sentence": "AUC went from 0.72 to 0.51. `temp` looks multiplied by 1.8 plus 32: a unit change upstream?",
+        "columns": [{"name": "temp", "drift": 0.6, "importance": 0.71, "why": "moved up: median 38 → 100"}],
+    }
     incident = writer.incident(monitor, "AUC below baseline", since, opened, evidence)
     incident.state, incident.until, incident.resolved_at = "resolved", until, resolved
     opening = writer.event(incident, opened, "opened", f"{summary}; version 2 took over at 10:05 UTC")

@@ -167,7 +167,10 @@ def test_an_incident_shows_its_timeline_messages_and_the_words_of_the_guard(cont
     assert "Blocked by its guard" in text
     assert "cooldown: the last run for flight-delay was 20 min ago" in text
     assert "verified by the metrics 9 Feb 2026 00:00 UTC" in text
-    assert list(app.dataframe[0].value["Why"]) == [
+    assert "AUC went from 0.72 to 0.51" in app.info[0].value
+    assert app.dataframe[0].value.to_dict("records") == [
+        {"Column": "temp", "Drift": 0.6, "Importance": 0.71, "Why": "moved up: median 38 → 100"}]  # fmt: skip
+    assert list(app.dataframe[1].value["Why"]) == [
         "first notification", "silenced by jo until 09:00 UTC: planned rollout", "resolved"]  # fmt: skip
 
 

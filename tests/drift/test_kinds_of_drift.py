@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -83,3 +86,35 @@ def test_a_boolean_that_turns_is_found_and_one_that_does_not_is_not() -> None:
     turned = WindowProfile(columns={"flag": CategoricalProfile(bins.categories, (150, 50))})
     assert not judge_columns(baseline, same, DriftRule())[0].breach
     assert judge_columns(baseline, turned, DriftRule())[0].breach
+
+
+KINDS_OF_IDS: dict[str, Callable[[np.random.Generator, int], list[str]]] = {
+    "identifiers": lambda random, n: [f"{number:x}" for number in random.integers(1 << 50, size=n)],
+    "free text": lambda random, n: [" ".join(f"w{i}" for i in random.integers(60, size=6)) for _ in range(n)],
+    "a user of 1,000": lambda random, n: [f"u{i}" for i in random.integers(1000, size=n)],
+    "a user of 300": lambda random, n: [f"u{i}" for i in random.integers(300, size=n)],
+}
+
+
+@pytest.mark.parametrize("name", KINDS_OF_IDS)
+@pytest.mark.parametrize("rows", [100, 1000, 5000, 20_000])
+def test_identifiers_and_texts_are_no_drift_of_one_column(name: str, rows: int) -> None:
+    random = np.random.default_rng(1)
+    parts = [KINDS_OF_IDS[name](random, rows // 10) for _ in range(10)]
+    values = [value for part in parts for value in part]
+    bins = category_bins(Counter(values))
+
+    def profile(part: list[str]) -> WindowProfile:
+        seen = Counter(part)
+        counts = tuple(seen[category] for category in bins.categories)
+        return WindowProfile(columns={"c": CategoricalProfile(bins.categories, counts, len(part) - sum(counts))})
+
+    baseline = BaselineProfile({"c": bins}, None, profile(values), tuple(profile(part) for part in parts))
+    windows = [profile(KINDS_OF_IDS[name](random, max(50, rows // 10))) for _ in range(20)]
+    assert not [window for window in windows if judge_columns(baseline, window, DriftRule())[0].breach]
+
+
+def test_columns_of_many_categories_keep_the_frequent_ones() -> None:
+    share = 1 / np.arange(1, 1001)
+    drawn = np.random.default_rng(2).choice(1000, 20_000, p=share / share.sum())
+    assert len(category_bins(Counter(f"c{i}" for i in drawn)).categories) == 200

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from monitor.baselines import numeric_bins
-from monitor.explanation import fallen_segments, first_breach
+from monitor.explanation import fallen_segments
 from monitor.explanation.cause import Cause, likely_cause
 from monitor.explanation.moved import moved_bins, shown
 from monitor.explanation.ranking import RankedColumn, weights
@@ -75,14 +75,6 @@ def test_columns_rank_by_drift_times_importance() -> None:
     assert list(weights({"a": 0.3, "b": 0.1}, {"c": 1.0})) == ["a", "b"]
     assert weights({}, {"a": 1.0}) == {}
     assert weights({"a": 0.0}, {}) == {"a": 0.0}
-
-
-def test_the_first_window_of_the_run_is_named() -> None:
-    looks = [(NOON + hour * timedelta(hours=1), broken) for hour, broken in enumerate([1, 0, 0, 1, 0, 1, 1])]
-    assert first_breach([(start, bool(broken)) for start, broken in looks]) == NOON + timedelta(hours=3)
-    assert first_breach([(start, bool(broken)) for start, broken in looks], patience=0) == NOON + timedelta(hours=5)
-    assert first_breach([(NOON, True), (NOON, False), (NOON, False)]) is None
-    assert first_breach([]) is None
 
 
 def accuracy(profile: LabelledProfile) -> Point:

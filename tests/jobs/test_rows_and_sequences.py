@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ def test_two_features_that_came_apart_are_an_incident(quiet: Site, method: str) 
 
 
 def test_rows_are_read_once_a_window_and_only_when_a_monitor_asks(quiet: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[object] = []
+    read: list[datetime] = []
     rows = DuckDbEngine.rows
 
     def counted(self: DuckDbEngine, *given: Any) -> Any:
@@ -216,7 +217,7 @@ def feed(site: Site, first: int, last: int, **changed: Any) -> None:
 def test_a_slow_fall_is_found_by_its_sequence(make_site: MakeSite) -> None:
     site = labelled_site(make_site)
     rule = watch(site, "accuracy", {"kind": "sequence", "method": "cusum", "expected_run_length": 200})
-    watch(site, "accuracy", {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.1}, "threshold")
+    watch(site, "accuracy", {"kind": "baseline", "direction": "low", "sigmas": 3, "smallest": 0.2}, "threshold")
     feed(site, 24, 30)
     feed(site, 30, 42, right=0.74)
     site.work(settled(41))

@@ -139,6 +139,18 @@ def test_a_level_that_returns_ends_the_alarm() -> None:
     assert not found.alarmed
 
 
+def test_of_two_changes_the_newest_is_dated() -> None:
+    sequence = values(3, 60) + [LEVEL - 4 * SPREAD] * 20 + values(5, 60) + [LEVEL + 3 * SPREAD] * 10
+    found = watch(sequence, values(4, 60))
+    assert found.alarmed
+    assert found.first_alarm is not None
+    assert 60 <= found.first_alarm <= 64
+    assert found.began is not None
+    assert 135 <= found.began <= 141  # the newest values before it happen to be high
+    assert found.level is not None
+    assert found.level > LEVEL + SPREAD
+
+
 def test_one_outlier_is_no_change() -> None:
     sequence = values(3, 100)
     sequence[50] = 1e6
