@@ -9,11 +9,13 @@ from scipy import special
 
 from monitor.baselines import BaselineProfile, CategoryBins
 from monitor.drift.judge import ColumnVerdict, DriftRule, judge_columns
+from monitor.identity_cache import IdentityCache
 from monitor.points import Status
 from monitor.profiles import CategoricalProfile, WindowProfile
 
 NAME = "target"
 LEAST_BLOCKS = 5
+_labels: IdentityCache[BaselineProfile] = IdentityCache()
 
 
 def judge_target(baseline: BaselineProfile, window: WindowProfile, rule: DriftRule) -> ColumnVerdict | None:
@@ -35,15 +37,18 @@ def label_counts(profile: WindowProfile) -> dict[str, int]:
 def _classes(baseline: BaselineProfile, window: WindowProfile, rule: DriftRule) -> ColumnVerdict:
     known = tuple(sorted(label_counts(baseline.whole)))
 
-    def as_column(profile: WindowProfile) -> WindowProfile:
-        counts = label_counts(profile)
-        unseen = sum(count for label, count in counts.items() if label not in known)
-        column = CategoricalProfile(known, tuple(counts.get(label, 0) for label in known), unseen)
-        return WindowProfile(columns={NAME: column})
+    def as_baseline() -> BaselineProfile:
+        blocks = tuple(_as_column(block, known) for block in baseline.blocks)
+        return BaselineProfile({NAME: CategoryBins(known)}, None, _as_column(baseline.whole, known), blocks)
 
-    blocks = tuple(as_column(block) for block in baseline.blocks)
-    labels = BaselineProfile({NAME: CategoryBins(known)}, None, as_column(baseline.whole), blocks)
-    return judge_columns(labels, as_column(window), rule)[0]
+    return judge_columns(_labels.get(baseline, None, as_baseline), _as_column(window, known), rule)[0]
+
+
+def _as_column(profile: WindowProfile, known: tuple[str, ...]) -> WindowProfile:
+    counts = label_counts(profile)
+    unseen = sum(count for label, count in counts.items() if label not in known)
+    column = CategoricalProfile(known, tuple(counts.get(label, 0) for label in known), unseen)
+    return WindowProfile(columns={NAME: column})
 
 
 def _mean(baseline: BaselineProfile, window: WindowProfile, rule: DriftRule) -> ColumnVerdict:

@@ -26,16 +26,17 @@ _NAMED = 3
 
 
 def judge_rows(
-    rule: MonitorRule, facts: WindowFacts, sample: bytes | None, rows: pa.Table
+    rule: MonitorRule, facts: WindowFacts, sample: bytes | None, rows: pa.Table | None
 ) -> tuple[list[Point], Judgement]:
     """The points and the judgement of a monitor that compares rows; never raises for odd data.
 
-    `sample` is what the baseline keeps of its rows (monitor.sample), `rows` the same of the window. The same rows give
-    the same verdict whenever they are judged.
+    `sample` is what the baseline keeps of its rows (monitor.sample), `rows` the same of the window; without the one the
+    other is not needed. The same rows give the same verdict whenever they are judged.
     """
-    if sample is None:
+    served = facts.profile.service.rows
+    if sample is None or rows is None:
         why = "the baseline keeps no rows; make a new one" if facts.baseline else "there is no baseline yet"
-        return _undecided(rule, facts, Verdict.UNDEFINED, rows.num_rows, why)
+        return _undecided(rule, facts, Verdict.UNDEFINED, served, why)
     try:
         points, found = judge_many_columns(sample, rows, rule.threshold, int(facts.window.start.timestamp()))
     except KedgeError as error:  # a method that is no longer installed, a sample that can't be read
@@ -45,7 +46,6 @@ def judge_rows(
         looks = [look for look in looks if look[0].metric == rule.metric]
     if not looks:
         return _undecided(rule, facts, Verdict.UNDEFINED, rows.num_rows, _NOTHING[rule.threshold["kind"]])
-    served = facts.profile.service.rows
     if served < rule.min_rows:
         few = f"{served} rows, {rule.min_rows} needed"
         return points, _undecided(rule, facts, Verdict.INSUFFICIENT, rows.num_rows, few)[1]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from monitor.drift import get_method
 from monitor.drift.embeddings import METHODS as EMBEDDING_METHODS
 from monitor.drift.presets import PRESETS
 from monitor.drift.sequences.calibration import LONGEST, SHORTEST
@@ -69,6 +70,14 @@ def _member(family: Family) -> Check:
     return check
 
 
+def _distance(name: str, value: Any) -> None:
+    """Raise InvalidValue for a drift method that can't tell a distance from profiles, which is all a window keeps."""
+    _member(DRIFT_METHODS)(name, value)
+    if get_method(value).distance is None:
+        accepted = [each for each in DRIFT_METHODS.names() if get_method(each).distance is not None]
+        raise InvalidValue(f"threshold {name} {value!r} gives no distance of profiles; accepted: {', '.join(accepted)}")
+
+
 def _names(name: str, value: Any) -> None:
     if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
         raise InvalidValue(f"threshold {name} is {value!r}; accepted: a list of names")
@@ -102,7 +111,7 @@ KINDS: dict[str, dict[str, Check]] = {
     "baseline": {**_WIDTH, "sigmas": number(0), "without_baseline": number()},
     "quantile": {**_WIDTH, "low": number(0, 1), "high": number(0, 1)},
     "relative": {**_WIDTH, "to": _span},
-    "calibrated": {"method": _member(DRIFT_METHODS), "smallest": number(0), "rate": number(0, 1)},
+    "calibrated": {"method": _distance, "smallest": number(0), "rate": number(0, 1)},
     "preset": {"name": _one_of(*PRESETS)},
     "quality": {"rate": number(0, 1), "smallest": _least_effects, "leave_out": _some_of(*SMALLEST)},
     "silence": {"factor": number(1)},

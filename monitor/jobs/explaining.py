@@ -24,6 +24,7 @@ from monitor.estimation import realised_metric
 from monitor.evaluation import Judgement, MonitorRule, Verdict
 from monitor.evaluation.quality_verdict import findings_of
 from monitor.evaluation.segments import Result
+from monitor.evaluation.threshold_kinds import SEQUENCE
 from monitor.explanation import Explanation, Fall, SegmentFall, explain, fallen_segments
 from monitor.jobs.judging import is_special
 from monitor.jobs.stores import Stores
@@ -166,7 +167,7 @@ class Explainer:
 def _drift(judgement: Judgement, result: Result, baseline: BaselineProfile, profile: WindowProfile) -> dict[str, float]:
     """The distance of every feature that is flagged: by this monitor, else by another of the window, else as usual."""
     points, judgements = result
-    found = judgement if judgement.rule.metric == "drift" else _plain("drift", judgement.rule, judgements)
+    found = _own("drift", judgement) or _plain("drift", judgement.rule, judgements)
     if found is None:
         flagged = {v.name: v.value for v in judge_columns(baseline, profile, DriftRule()) if v.breach}
     else:
@@ -181,9 +182,13 @@ def _faults(
     judgement: Judgement, result: Result, baseline: BaselineProfile, profile: WindowProfile
 ) -> list[QualityFinding]:
     """What is wrong with the data: as this monitor says, else as another of the window, else as usual."""
-    is_quality = judgement.rule.metric == "data_quality"
-    found = judgement if is_quality else _plain("data_quality", judgement.rule, result[1])
+    found = _own("data_quality", judgement) or _plain("data_quality", judgement.rule, result[1])
     return judge_quality(baseline, profile, QualityRule()) if found is None else findings_of(found)
+
+
+def _own(metric: str, judgement: Judgement) -> Judgement | None:
+    """The judgement, if it is of this metric and names columns; one of a sequence names none."""
+    return judgement if judgement.rule.metric == metric and judgement.evidence["columns"] else None
 
 
 def _plain(metric: str, rule: MonitorRule, judgements: list[Judgement]) -> Judgement | None:
@@ -191,4 +196,5 @@ def _plain(metric: str, rule: MonitorRule, judgements: list[Judgement]) -> Judge
     if is_special(rule):
         return None
     decided = (each for each in judgements if each.verdict in (Verdict.OK, Verdict.BREACH))
-    return next((each for each in decided if each.rule.metric == metric and not is_special(each.rule)), None)
+    plain = (each for each in decided if each.rule.threshold.get("kind") != SEQUENCE and not is_special(each.rule))
+    return next((each for each in plain if each.rule.metric == metric), None)

@@ -112,7 +112,7 @@ def judge_window(
             for key, (_, judgements) in evaluate_segments(seen, {key: [rule] for key in seen}).items():
                 results[key][1].extend(judgements)
     for rule in (rule for rule, kind in kinds if kind in ROW_KINDS and ALL in facts):
-        points, judgement = judge_rows(rule, facts[ALL], rows.sample, rows.window())
+        points, judgement = judge_rows(rule, facts[ALL], rows.sample, rows.window() if rows.sample else None)
         _add(results[ALL], points, [judgement])
     for rule in (rule for rule, kind in kinds if kind == SEQUENCE):
         for key in (key for key in facts if matches(rule.segment, key)):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from alerts.outgoing import Outgoing
+from monitor import plugins
 from monitor.config import OutgoingSettings
 from monitor.db.database import Database
 from monitor.db.incidents import find_incident, open_incident
@@ -110,6 +111,14 @@ def loopback() -> OutgoingSettings:
 @pytest.fixture
 def outgoing(loopback: OutgoingSettings) -> Outgoing:
     return Outgoing(loopback)
+
+
+@pytest.fixture
+def fresh_plugins() -> Iterator[None]:
+    """What is installed is looked up anew, and nothing that this test installs is remembered."""
+    plugins._installed.cache_clear()
+    yield
+    plugins._installed.cache_clear()
 
 
 EVIDENCE: dict[str, Any] = {

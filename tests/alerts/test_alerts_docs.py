@@ -55,6 +55,7 @@ def test_the_receiver_of_the_page_verifies_and_drops_repeats() -> None:
         names["handle"](b"{}", headers, SECRET, seen)
 
 
+@pytest.mark.usefixtures("fresh_plugins")
 def test_the_channel_of_the_page_works(monkeypatch: pytest.MonkeyPatch, outgoing: Outgoing, receiver: Any) -> None:
     names: dict[str, Any] = {}
     exec(blocks("python")[1], names)

@@ -176,6 +176,7 @@ def test_unknown_kinds_list_the_known_ones(loopback: OutgoingSettings) -> None:
         build_channels({"x" * 101: ChannelSettings(kind="slack", url="https://a.example")}, loopback)
 
 
+@pytest.mark.usefixtures("fresh_plugins")
 def test_another_package_may_add_a_channel_but_not_replace_one(
     monkeypatch: pytest.MonkeyPatch, outgoing: Outgoing
 ) -> None:

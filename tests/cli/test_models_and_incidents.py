@@ -94,7 +94,14 @@ def test_where_nothing_is_wrong_the_status_is_0(seeded: Kedge) -> None:
 def test_an_incident_is_shown_with_its_timeline_messages_and_responses(seeded: Kedge) -> None:
     outcome = seeded("incident", "show", 1)
     assert outcome.status == 0
-    for said in ("AUC 0.51, expected at least 0.66", "`temp` looks multiplied by 1.8", "Looking into version 2", "pager", "cooldown", "rollback"):
+    for said in (
+        "AUC 0.51, expected at least 0.66",
+        "`temp` looks multiplied by 1.8",
+        "Looking into version 2",
+        "pager",
+        "cooldown",
+        "rollback",
+    ):
         assert said in outcome.out
     assert seeded("incident", "show", 1, "--json").json["evidence"]["value"] == 0.51
 

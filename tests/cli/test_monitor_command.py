@@ -65,8 +65,14 @@ def test_rows_labels_and_sequences_can_be_watched(seeded: Kedge, metric: str, to
         (["add", "churn", "--metric", "auc", "--threshold", "[]"], "--threshold '[]' is not an object"),
         (["add", "churn", "--metric", "auc", "--window", "soon"], "or a count such as 5000 rows"),
         (["add", "churn", "--metric", "drift", "--preset", "calibrated", "--threshold", "{}"], "name one of them"),
-        (["add", "churn", "--metric", "multivariate_drift", "--segment", "plan=pro"], "a many_columns threshold is about"),
-        (["add", "churn", "--metric", "auc", "--threshold", '{"kind": "sequence", "method": "psi"}'], "accepted: adwin"),
+        (
+            ["add", "churn", "--metric", "multivariate_drift", "--segment", "plan=pro"],
+            "a many_columns threshold is about",
+        ),
+        (
+            ["add", "churn", "--metric", "auc", "--threshold", '{"kind": "sequence", "method": "psi"}'],
+            "accepted: adwin",
+        ),
         (["edit", "churn", "nope", "--looks", "3"], "monitor 'nope' does not exist; known:"),
         (["edit", "churn", "drift"], ""),
         (["show", "nope", "x"], "model 'nope' does not exist"),

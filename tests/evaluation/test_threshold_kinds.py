@@ -103,6 +103,7 @@ def test_bounds(threshold: dict[str, Any], normal: list[float], expected: tuple[
         ("drift", {"kind": "preset", "name": "magic"}, "name 'magic' is not known; accepted: calibrated, evidently_de"),
         ("drift", {"kind": "preset"}, "a preset threshold needs 'name'"),
         ("silence", {"kind": "silence", "factor": 0.5}, "factor is 0.5; accepted: 1 or more"),
+        ("drift", {"kind": "calibrated", "method": "anderson"}, "accepted: hellinger, jensenshannon, kl_div, ks, linf"),
     ],
 )
 def test_what_could_never_be_judged_is_refused(metric: str, threshold: dict[str, Any], said: str) -> None:
