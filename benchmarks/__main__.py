@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("client", "demo", "drift", "ingest")
+NAMES = ("client", "demo", "detection", "drift", "ingest")
 
 
 def main() -> int:

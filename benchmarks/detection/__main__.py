@@ -1,6 +1,6 @@
 """Quality of decisions: false alarms, power and delay, Kedge's default beside its peers'.
 
-    python -m benchmarks.detection [--quick]
+    python -m benchmarks.detection [--quick] [--no-page]
 
 Real streams are read where ../shared/data is beside the checkout; everything else is drawn from a fixed seed.
 """
@@ -20,7 +20,7 @@ from benchmarks.drift_table import write_part
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks.detection")
     options.add_argument("--quick", action="store_true", help="a few windows of each, for a look")
-    options.add_argument("--write", action="store_true", help="write the tables to docs/benchmarks.md")
+    options.add_argument("--no-page", action="store_true", help="leave docs/benchmarks.md as it is")
     wanted = options.parse_args()
     scale = 0.02 if wanted.quick else 1.0
     results = Results(
@@ -32,8 +32,8 @@ def main() -> None:
     )
     tables = markdown(results)
     print(tables)
-    if wanted.write:
-        write_part("detection", tables)
+    if not wanted.quick and not wanted.no_page:
+        write_part("bench-detection", tables)
     print(json.dumps(results.figures()))
 
 

@@ -1,6 +1,6 @@
 """Kedge's default decision and its peers' as functions from a column to a score: the higher, the surer of drift.
 
-The peers' formulas are their published ones (docs/benchmarks.md names versions); tests compare them with the packages.
+The peers' formulas are their published ones; tests compare them with the presets, and those with the packages.
 """
 
 from __future__ import annotations

@@ -151,6 +151,9 @@ def _sum_up(verdicts: Sequence[PresetVerdict], tables: Sequence[pa.Table], passe
     failing = sum(verdict.finding.fails for verdict in verdicts)
     rows = f"{tables[1].num_rows} rows against {tables[0].num_rows}"
     said = f"{failing} of {len(verdicts)} columns" if failing else "no column"
+    if not any(verdict.status is Status.OK or verdict.finding.fails for verdict in verdicts):
+        out.print(f"not judged: no column could be compared; {rows}", markup=False, highlight=False)
+        return
     out.print(f"{'passed' if passed else 'failed'}: drift in {said}; {rows}", markup=False, highlight=False)
 
 

@@ -85,8 +85,8 @@ def update_incident(
 
 
 def _is_told_already(session: Session, model: Model, rule: MonitorRule, transition: Transition, segment: str) -> bool:
-    if segment != ALL:
-        return incidents.is_broken_as_a_whole(session, model.id, rule.metric)
+    if segment != ALL and incidents.is_broken_as_a_whole(session, model.id, rule.metric):
+        return True
     if rule.metric in _BY_COLUMN:
         others = incidents.columns_in_trouble(session, model.id, _BY_COLUMN - {rule.metric})
         return bool(transition.columns) and set(transition.columns) <= others

@@ -235,7 +235,7 @@ def texts(words: str, rows: int, seed: int) -> pd.Series[Any]:
     return pd.Series([" ".join(random.choice(words.split(), 6)) for _ in range(rows)])
 
 
-@pytest.mark.parametrize("rows", [200, 1100])
+@pytest.mark.parametrize("rows", [pytest.param(200, marks=pytest.mark.slow), 1100])
 @pytest.mark.parametrize("other", [COLOURS, "north south east west upward onward"])
 def test_texts_are_judged_as_evidently_judges_them(rows: int, other: str) -> None:
     reference, current = texts(COLOURS, rows, 1), texts(other, 150, 2)

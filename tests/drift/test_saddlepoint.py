@@ -31,8 +31,8 @@ def test_a_skewed_score_of_fifty_rows_has_the_tail_that_draws_have() -> None:
     random = np.random.default_rng(3)
     scores, shares = stats.norm.ppf((np.arange(64) + 0.5) / 64) ** 2, np.full(64, 1 / 64)
     drawn = (
-        random.multinomial(50, shares, 400_000) @ scores / 50
-        - random.multinomial(5000, shares, 400_000) @ scores / 5000
+        random.multinomial(50, shares, 150_000) @ scores / 50
+        - random.multinomial(5000, shares, 150_000) @ scores / 5000
     )
     far = float(np.quantile(drawn, 0.9995))
     tail = float(stats.norm.sf(roots(scores, shares, far, 50, 5000)))
