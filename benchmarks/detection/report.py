@@ -12,11 +12,11 @@ from benchmarks.detection.streams import Delay, delay_ratio
 
 _METHOD = """\
 `make bench-detection` writes this part. Baselines have 5,000 rows, from fixed seeds. In the first table everybody
-decides by its own defaults: Kedge as a new model is watched (one window, before persistence), Evidently at its thresholds,
-NannyML three deviations above the mean of its reference chunks, and tests (KS, chi-squared) at 5 % with Bonferroni's
-correction. In the second each detector's limit is set so that 1 % of windows of twenty calm columns alarm, so that no
-tool wins by alarming more; each kind is the mean of several magnitudes at 100 and 1,000 rows. The peers' values are
-computed by their formulas, which tests compare with the packages' own."""
+decides by its own defaults: Kedge as a new model is watched (one window, before persistence), Evidently at its
+thresholds, NannyML three deviations above the mean of its reference chunks, and tests (KS, chi-squared) at 5 % with
+Bonferroni's correction. In the second each detector's limit is set so that 1 % of windows of twenty calm columns alarm,
+so that no tool wins by alarming more; each kind is the mean of several magnitudes at 100 and 1,000 rows. The peers'
+values are computed by their formulas, which tests compare with the packages' own."""
 
 
 @dataclass(frozen=True, slots=True)
