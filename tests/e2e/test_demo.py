@@ -16,7 +16,7 @@ pytest.importorskip("sklearn", reason="pip install kedge[demo]")
 
 
 def test_the_demo_tells_its_whole_story_and_leaves_nothing_running(start: Start) -> None:
-    run = start("demo", "--exit", "--json", "--days", 32, "--data", "demo")
+    run = start("demo", "--exit", "--json", "--data", "demo")
     status = run.process.wait(240)
     told = json.loads(run.said.splitlines()[-1])
     assert (status, told["missing"]) == (0, []), run.said
