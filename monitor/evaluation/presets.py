@@ -67,8 +67,8 @@ def default_rules(
     drift = {"kind": "calibrated", "method": "jensenshannon", "smallest": smallest_drift, "rate": RATE}
     rules += [
         MonitorRule("data_quality", "data_quality", window, _QUALITY, min_rows=min_rows),
-        MonitorRule("feature_drift", "drift", window, drift, 3, 4, 4, min_rows=min_rows),
-        MonitorRule("prediction_drift", "prediction_drift", window, drift, 3, 4, 4, min_rows=min_rows),
+        MonitorRule("feature_drift", "drift", window, drift, 3, 4, 3, min_rows=min_rows),
+        MonitorRule("prediction_drift", "prediction_drift", window, drift, 3, 4, 3, min_rows=min_rows),
     ]
     if task in _ESTIMATED and (scored or task is not Task.BINARY):
         name = _ESTIMATED[task]
