@@ -49,11 +49,11 @@ def _categorical_change(reference: CategoricalProfile, current: CategoricalProfi
     names = (*reference.categories, "unseen categories")
     before, after = bin_counts(reference) / reference.n, bin_counts(current) / current.n
     most = max(range(len(names)), key=lambda i: abs(after[i] - before[i]))
-    named = _shown(names[most]) if quote or most == len(names) - 1 else "one category"
+    named = shown(names[most]) if quote or most == len(names) - 1 else "one category"
     return f"{named}: {before[most]:.1%} → {after[most]:.1%}"
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A category as messages and every database can carry it: its beginning, signs that can't be printed spelt out."""
     short = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
     return short if short.isprintable() else repr(short)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from monitor.drift.words import shown
 from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
 
 TENTHS = 10
-_LONGEST = 60
 
 
 class MovedBin(msgspec.Struct, frozen=True):
@@ -65,9 +65,3 @@ def _missing(reference: ColumnProfile, current: ColumnProfile) -> list[MovedBin]
     if not reference.rows or not current.rows:
         return []
     return [MovedBin(reference.missing / reference.rows, current.missing / current.rows, category="(missing)")]
-
-
-def shown(category: str) -> str:
-    """A category as messages and every database can carry it: its beginning, signs that can't be printed spelt out."""
-    short = category if len(category) <= _LONGEST else f"{category[: _LONGEST - 1]}…"
-    return short if short.isprintable() else repr(short)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from monitor.drift.words import shown
 from monitor.explanation.cause import Cause
-from monitor.explanation.moved import shown
 from monitor.explanation.ranking import RankedColumn
 from monitor.explanation.segments import SegmentFall
 from monitor.explanation.units import UnitChange

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from monitor.baselines import numeric_bins
+from monitor.drift.words import shown
 from monitor.explanation import fallen_segments
 from monitor.explanation.cause import Cause, likely_cause
-from monitor.explanation.moved import moved_bins, shown
+from monitor.explanation.moved import moved_bins
 from monitor.explanation.ranking import RankedColumn, weights
 from monitor.explanation.spelling import find_spelling_change
 from monitor.points import Point, share_point, undefined
