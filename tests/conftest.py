@@ -15,6 +15,8 @@ from sqlalchemy import create_engine, text
 from monitor.db.database import Database
 
 os.environ["DO_NOT_TRACK"] = "1"
+# Tests run side by side: the threads of one process that wait for those of another take ten times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples in every run, and no deadline: the machine that runs the tests may be busy.
 settings.register_profile("kedge", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

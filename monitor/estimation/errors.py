@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from monitor.baselines import Bins, NumericBins
 from monitor.errors import InvalidValue
@@ -27,6 +28,8 @@ PREDICTION = ""
 """The prediction among the columns; no feature has an empty name."""
 ROUNDS = 300
 LEAST_ROWS = 40
+LARGEST_ERROR = 1e70
+"""Beyond this an error is a broken value: the square of its square is more than a float can hold."""
 MOST_COLUMNS = 100
 """A model with more is told by those whose bins tell most of the errors' differences."""
 
@@ -76,14 +79,15 @@ def fit_dle(
     """Fit DLE on labelled rows.
 
     `columns` and `bins` are by feature; `bins[PREDICTION]` are the prediction's. Rows without a finite prediction or
-    label are left out. Raises InvalidValue when fewer than 40 remain.
+    label, or further apart than 1e70, are left out. Raises InvalidValue when fewer than 40 remain.
     """
     predicted, truth = _floats(predictions), _floats(labels)
-    kept = np.isfinite(predicted) & np.isfinite(truth)
+    with np.errstate(over="ignore", invalid="ignore"):
+        kept = np.isfinite(predicted) & np.isfinite(truth) & (np.abs(predicted - truth) < LARGEST_ERROR)
     if kept.sum() < LEAST_ROWS:
         raise InvalidValue(f"estimating errors needs {LEAST_ROWS} labelled rows; there are {int(kept.sum())}")
     values: dict[str, Sequence[Any]] = {**columns, PREDICTION: predicted.tolist()}
-    loss = np.abs(predicted - truth)[kept]
+    loss = np.abs(predicted[kept] - truth[kept])
     known = {name: states(values[name], bins[name])[kept] for name in bins if name in values}
     names = sorted(known, key=lambda name: -_explained(known[name], loss))[:MOST_COLUMNS]
     table = np.column_stack([known[name] for name in names]).astype(np.float64)
@@ -126,17 +130,20 @@ def _boost(
     """Boosted stumps, which add up column by column, read out as a table of effects."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
+    largest = float(target.max()) or 1.0  # gradients are single floats, which hold no more than 3e38
     model = HistGradientBoostingRegressor(
         max_iter=ROUNDS, max_leaf_nodes=2, categorical_features=list(categorical), early_stopping=False, random_state=0
-    ).fit(table, target)
-    origin = np.zeros((1, len(names)))
-    start = float(model.predict(origin)[0])
-    effects = {}
-    for i, name in enumerate(names):
-        probes = np.repeat(origin, sizes[i], axis=0)
-        probes[:, i] = np.arange(sizes[i])
-        effects[name] = tuple((model.predict(probes) - start).tolist())
-    return Additive(start, effects)
+    )
+    with threadpool_limits(1):  # on a busy machine, threads that wait for each other take ten times as long
+        model.fit(table, target / largest)
+        origin = np.zeros((1, len(names)))
+        start = model.predict(origin)[0]
+        effects = {}
+        for i, name in enumerate(names):
+            probes = np.repeat(origin, sizes[i], axis=0)
+            probes[:, i] = np.arange(sizes[i])
+            effects[name] = tuple(((model.predict(probes) - start) * largest).tolist())
+    return Additive(float(start) * largest, effects)
 
 
 def _shares(profile: ColumnProfile) -> Floats:

@@ -9,13 +9,18 @@ ranks are learnt rather than its values, so that a few extreme answers don't dec
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from monitor.schemas import Feature, FeatureKind
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingRegressor
 
 Matrix = NDArray[np.float64]
 
@@ -101,22 +106,32 @@ def _worth(matrix: Matrix, target: Matrix) -> Matrix | None:
     if not len(chosen):
         return None
     model = HistGradientBoostingRegressor(max_iter=80, max_leaf_nodes=15, min_samples_leaf=10, random_state=0)
-    model.fit(matrix[~held][:, chosen], target[~held])
-    rest, truth = matrix[held][:, chosen], target[held]
+    with threadpool_limits(1):  # on a busy machine, threads that wait for each other take ten times as long
+        model.fit(matrix[~held][:, chosen], target[~held])
+        costs = _cost_of_shuffling(model, matrix[held][:, chosen], target[held])
+    if costs is None:
+        return None
+    worth = np.zeros(matrix.shape[1])
+    worth[chosen] = costs
+    return worth
+
+
+def _cost_of_shuffling(model: HistGradientBoostingRegressor, rows: Matrix, truth: Matrix) -> Matrix | None:
+    """What the model's squared error gains when each column is shuffled, as a share of the variance."""
     variance = float(truth.var())
-    error = float(((model.predict(rest) - truth) ** 2).mean())
+    error = float(((model.predict(rows) - truth) ** 2).mean())
     if variance <= 0 or 1 - error / variance < LEAST_EXPLAINED:
         return None
     random = np.random.default_rng(0)
-    worth = np.zeros(matrix.shape[1])
-    for place, column in enumerate(chosen):
+    costs = np.zeros(rows.shape[1])
+    for place in range(rows.shape[1]):
         errors = []
         for _ in range(REPEATS):
-            shuffled = rest.copy()
+            shuffled = rows.copy()
             shuffled[:, place] = random.permutation(shuffled[:, place])
             errors.append(float(((model.predict(shuffled) - truth) ** 2).mean()))
-        worth[column] = max(0.0, float(np.mean(errors)) - error) / variance
-    return worth
+        costs[place] = max(0.0, float(np.mean(errors)) - error) / variance
+    return costs
 
 
 def _closest(matrix: Matrix, target: Matrix) -> NDArray[np.int64]:
