@@ -30,6 +30,8 @@ from benchmarks.drift_shape import Shape
 from benchmarks.drift_table import Line, section, write_part
 from benchmarks.peers.environments import PEERS, run_peer
 
+WITH_QUALITY = "Kedge, data quality too"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -104,8 +106,9 @@ def _compared(
     reference = write_rows(folder / "reference.parquet", shape, random)
     current = write_rows(folder / "current.parquet", shape, random)
     baseline = write_baseline(folder / "baseline", reference, shape)
-    seconds: dict[str, float | None] = dict.fromkeys(("Kedge", "floor", *peers))
+    seconds: dict[str, float | None] = dict.fromkeys(("Kedge", WITH_QUALITY, "floor", *peers))
     seconds["Kedge"], rss = _check("kedge", baseline, current, plan.rounds)
+    seconds[WITH_QUALITY], _ = _check("quality", baseline, current, plan.rounds)
     seconds["floor"], _ = _check("floor", baseline, current, plan.rounds)
     if peers:
         ours = [write_features(folder / f"features-{path.name}", path, shape) for path in (reference, current)]

@@ -1,8 +1,9 @@
 """One side of the drift benchmark, in a process of its own that does nothing else; prints its seconds as JSON.
 
-    python -m benchmarks.drift_check kedge|floor BASELINE CURRENT.parquet ROUNDS
+    python -m benchmarks.drift_check kedge|quality|floor BASELINE CURRENT.parquet ROUNDS
 
-`kedge` goes from the Parquet file to a verdict per column. `floor` is what DuckDB takes for the bare histograms of the
+`kedge` goes from the Parquet file to a verdict per column, `quality` to those and to what is wrong with the data, which
+every window is watched for as well. `floor` is what DuckDB takes for the bare histograms of the
 same columns on the same bins, with as many threads.
 """
 
@@ -12,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -25,11 +27,30 @@ def kedge(baseline: BaselineProfile, current: Path) -> Callable[[], int]:
     """How many columns have drifted, by Kedge."""
     from monitor.drift import DriftRule, judge_columns
 
-    engine, features = get_engine(), Shape(0, len(baseline.columns)).features
-    request = ProfileRequest(
+    engine, request = get_engine(), _request(baseline, current)
+    return lambda: sum(v.breach for v in judge_columns(baseline, engine.profile(request), DriftRule()))
+
+
+def quality(baseline: BaselineProfile, current: Path) -> Callable[[], int]:
+    """How many columns have drifted and how many things are wrong with the data, by Kedge."""
+    from monitor.drift import DriftRule, judge_columns
+    from monitor.quality import QualityRule, judge_quality
+
+    engine, request = get_engine(), replace(_request(baseline, current), limits=baseline.limits)
+
+    def found() -> int:
+        profile = engine.profile(request)
+        drifted = sum(v.breach for v in judge_columns(baseline, profile, DriftRule()))
+        return drifted + len(judge_quality(baseline, profile, QualityRule()))
+
+    return found
+
+
+def _request(baseline: BaselineProfile, current: Path) -> ProfileRequest:
+    features = Shape(0, len(baseline.columns)).features
+    return ProfileRequest(
         RowSource(files=[str(current)]), RowSource(), START, END, features, baseline.columns, baseline.prediction
     )
-    return lambda: sum(v.breach for v in judge_columns(baseline, engine.profile(request), DriftRule()))
 
 
 def floor(baseline: BaselineProfile, current: Path) -> Callable[[], int]:
@@ -53,7 +74,9 @@ def peak_mb() -> float:
 
 def main() -> None:
     side, baseline, current, rounds = sys.argv[1:]
-    work = {"kedge": kedge, "floor": floor}[side](decode_baseline(Path(baseline).read_bytes()), Path(current))
+    work = {"kedge": kedge, "quality": quality, "floor": floor}[side](
+        decode_baseline(Path(baseline).read_bytes()), Path(current)
+    )
     seconds = []
     for _ in range(int(rounds)):
         started = time.perf_counter()

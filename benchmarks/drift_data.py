@@ -13,8 +13,12 @@ from benchmarks.drift_shape import END, START, Shape
 from monitor.baselines import BaselineProfile, encode_baseline
 from monitor.engines import ProfileRequest, RowSource, get_engine
 from monitor.lake.tables import PREDICTION_FIELDS
+from monitor.profiles import WindowProfile
+from monitor.quality import learn_limits, learn_outliers, numeric_rows
+from monitor.sample import SAMPLE_ROWS
 from monitor.schemas import FeatureKind
 
+BLOCKS = 10
 LETTERS = np.array(list("abcdef"))
 _AT_A_TIME = 1_000_000
 
@@ -72,10 +76,21 @@ def write_features(path: Path, rows: Path, shape: Shape) -> Path:
 
 
 def write_baseline(path: Path, rows: Path, shape: Shape) -> Path:
-    """A baseline of these rows, prepared as Kedge prepares it: once."""
+    """A baseline of these rows, prepared as Kedge prepares it, once: with ten blocks of time, and limits of quality."""
     engine, source = get_engine(), RowSource(files=[str(rows)])
     sample = engine.sample(source, RowSource(), START, END, shape.features)
-    request = ProfileRequest(source, RowSource(), START, END, shape.features, sample.columns, sample.prediction)
-    baseline = BaselineProfile(dict(sample.columns), sample.prediction, engine.profile(request))
+    outliers = learn_outliers(
+        numeric_rows(engine.rows(source, START, END, shape.features, SAMPLE_ROWS), shape.features)
+    )
+
+    def profiled(first: datetime, last: datetime) -> WindowProfile:
+        return engine.profile(
+            ProfileRequest(source, RowSource(), first, last, shape.features, sample.columns, sample.prediction)
+        )
+
+    part = (END - START) / BLOCKS
+    whole, blocks = profiled(START, END), [profiled(START + i * part, START + (i + 1) * part) for i in range(BLOCKS)]
+    limits = learn_limits(whole, blocks, outliers)
+    baseline = BaselineProfile(dict(sample.columns), sample.prediction, whole, tuple(blocks), limits=limits)
     path.write_bytes(encode_baseline(baseline))
     return path

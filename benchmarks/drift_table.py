@@ -17,7 +17,8 @@ categories. Every figure is a median of several rounds in one run on one machine
 own, the peers in environments of their own with telemetry off.
 
 - **Kedge** goes from a Parquet file of predictions (in the lake's columns, ids and times included) to a verdict per
-  column, with service and versions profiled on the way. The baseline is prepared once and not timed.
+  column, with service and versions profiled on the way. The baseline, with its ten blocks, is prepared once and not
+  timed. Every window is watched for data quality as well (ranges, repeated rows, outliers): that is the next column.
 - **Evidently** runs `DataDriftPreset` with its defaults, **NannyML** `UnivariateDriftCalculator` with Jensen-Shannon
   on ten chunks (with and without fitting the reference, which it needs only once), **whylogs** makes the profile of
   the current rows, which it compares with nothing. All three start from data frames in memory: reading the file is not
@@ -25,7 +26,8 @@ own, the peers in environments of their own with telemetry off.
 - **The floor** is DuckDB's `histogram` of the same columns on the same bins from the same file, with as many threads.
 - **Memory** is the peak of a process that does one check and nothing else.
 - **Models per core** (`models_per_core`): one worker on one core, with real stores, evaluates windows of 5 minutes, 500
-  rows and 20 columns by the monitors that every model gets; how many such models it keeps current.
+  rows and 20 columns by the monitors that every model gets; how many such models it keeps current, by the processor's
+  time: waiting for the disk leaves the core to others.
 - **A range** is 30 days of stored hourly profiles: 50 columns, the prediction and service, read from SQLite and
   merged.
 """

@@ -121,13 +121,14 @@ def _least_seen(seen: NDArray[np.int64]) -> int:
 
     Of categories seen at least c times, other rows hold as many as these rows hold of categories seen more than c times
     (Robbins 1956): the choice itself moves the share by the rows of those seen c times. As a Jensen-Shannon distance
-    that must be little, and little beside what chance makes in a window of a tenth of the rows.
+    that must be little, and little beside what chance makes in a window of a tenth of the rows. How many categories are
+    seen c times is smoothed over counts on both sides: where counts end, the next ones alone hold none.
     """
     rows = float(seen.sum())
     most = min(MOST_MOVED, (2 / rows) ** 0.5)
     for least in range(max(LEAST_SEEN, int(np.partition(seen, -MOST_CATEGORIES)[-MOST_CATEGORIES])), int(seen.max())):
-        reach = int(least**0.5) + 1  # as many neighbouring counts as one count varies over
-        moved = least * np.count_nonzero((seen >= least) & (seen < least + reach)) / reach / rows
+        reach = int(least**0.5)  # as far as one category's count varies by chance
+        moved = least * np.count_nonzero(abs(seen - least) <= reach) / (2 * reach + 1) / rows
         share = float(seen[seen >= least].sum()) / rows
         if moved <= most * (8 * share * (1 - share)) ** 0.5:
             return least
@@ -138,6 +139,14 @@ def empty_profile(bins: Bins) -> NumericProfile | CategoricalProfile:
     if isinstance(bins, NumericBins):
         return NumericProfile.zero(bins.edges)
     return CategoricalProfile.zero(bins.categories)
+
+
+def empty_window(columns: Mapping[str, Bins], prediction: Bins | None) -> WindowProfile:
+    """A window without rows on these bins; stored windows that hold no bins of their own are read with it."""
+    return WindowProfile(
+        columns={name: empty_profile(bins) for name, bins in columns.items()},
+        prediction=empty_profile(prediction) if prediction else None,
+    )
 
 
 def encode_baseline(baseline: BaselineProfile) -> bytes:
@@ -156,7 +165,4 @@ class _BinsOnly(msgspec.Struct, frozen=True):
 def decode_bins(payload: bytes) -> WindowProfile:
     """A window without rows on a stored baseline's bins; a hundredth of the work of reading the whole baseline."""
     bins = msgspec.msgpack.decode(payload, type=_BinsOnly)
-    return WindowProfile(
-        columns={name: empty_profile(column) for name, column in bins.columns.items()},
-        prediction=empty_profile(bins.prediction) if bins.prediction else None,
-    )
+    return empty_window(bins.columns, bins.prediction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
 
@@ -81,14 +82,16 @@ def check_model_name(name: str) -> str:
 def class_name(value: Scalar) -> str | None:
     """The canonical text of a class, so that 1, 1.0, True and "1" are one class.
 
-    >>> [class_name(v) for v in (True, 1, 1.0, "1", "late", 0.5, None)]
-    ['1', '1', '1', '1', 'late', '0.5', None]
+    >>> [class_name(v) for v in (True, 1, 1.0, "1", "late", 0.5, None, 2**60 + 1)]
+    ['1', '1', '1', '1', 'late', '0.5', None, '1152921504606846977']
     """
     if value is None:
         return None
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd")  # PostgreSQL's text holds no NUL
-    number = float(value)
+    if isinstance(value, int) and -(2**63) <= value < 2**63:  # ids, of which floats would make several one
+        return str(int(value))
+    number = to_float(value)
     return str(int(number)) if number.is_integer() else repr(number)
 
 
@@ -101,6 +104,18 @@ def as_number(value: Scalar) -> float | None:
     if value is None:
         return None
     try:
-        return float(value)
+        return float(value) if isinstance(value, str) else to_float(value)
     except ValueError:
         return None
+
+
+def to_float(value: float) -> float:
+    """The number as a float; an integer that is larger than all of them is infinite.
+
+    >>> to_float(True), to_float(-(10**400))
+    (1.0, -inf)
+    """
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -15,14 +15,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from monitor.baselines import Bins, NumericBins, category_bins, empty_profile, numeric_bins
+from monitor.baselines import Bins, NumericBins, category_bins, empty_window, numeric_bins
 from monitor.engines import sql
 from monitor.engines.column_sql import read_columns, read_type_errors
 from monitor.engines.engine import ProfileRequest, RowSource, Sample
 from monitor.engines.group_sql import read_groups
 from monitor.engines.labelled_sql import read_labelled
 from monitor.engines.quality_sql import read_quality
-from monitor.engines.scored_sql import NO_LABELLED_ROWS, read_labelled_rows, read_scored
+from monitor.engines.scored_sql import no_labelled_rows, read_labelled_rows, read_scored
 from monitor.engines.segment_sql import read_segments
 from monitor.engines.service_sql import read_service, read_versions
 from monitor.engines.slo_sql import read_events
@@ -64,7 +64,7 @@ class DuckDbEngine:
 
     def profiles(self, request: ProfileRequest, slicings: Sequence[Slicing] = ()) -> dict[str, WindowProfile]:
         if request.predictions.empty:
-            return {ALL: _empty_window(request)}
+            return {ALL: empty_window(request.columns, request.prediction)}
         with self._rows(request.predictions, request.labels) as (connection, present):
             sql.create_window(connection, request.start, request.end, len(present))
             whole = _read_window(connection, request, present)
@@ -121,10 +121,22 @@ class DuckDbEngine:
         most: int,
     ) -> pa.Table:
         if predictions.empty or labels.empty:
-            return NO_LABELLED_ROWS
+            return no_labelled_rows()
         with self._rows(predictions, labels) as (connection, present):
             sql.create_window(connection, start, end, len(present))
             return read_labelled_rows(connection, features, present, most)
+
+    def load(
+        self, predictions: RowSource, labels: RowSource, start: datetime, end: datetime, most_values: int
+    ) -> tuple[RowSource, RowSource] | None:
+        if predictions.empty:
+            return RowSource(), RowSource()
+        with self._rows(predictions, labels) as (connection, present):
+            if sql.create_window(connection, start, end, len(present)) * len(present) > most_values:
+                return None
+            rows = connection.sql("SELECT * FROM w ORDER BY event_time").to_arrow_table()
+            theirs = "SELECT * FROM labels WHERE prediction_id IN (SELECT prediction_id FROM w)"
+            return RowSource(table=rows), RowSource(table=connection.sql(theirs).to_arrow_table())
 
     def nth_event_time(self, predictions: RowSource, n: int, since: datetime | None = None) -> datetime | None:
         if predictions.empty:
@@ -197,9 +209,9 @@ def _read_window(
     connection: duckdb.DuckDBPyConnection, request: ProfileRequest, present: frozenset[str]
 ) -> WindowProfile:
     """The profile of the rows that `w` holds now."""
-    service = read_service(connection)
+    service = read_service(connection, present)
     if not service.rows:
-        return _empty_window(request)
+        return empty_window(request.columns, request.prediction)
     labelled = read_labelled(connection, request)
     columns, prediction = read_columns(connection, request, present, service.rows, labelled.predicted)
     return WindowProfile(
@@ -212,13 +224,6 @@ def _read_window(
         groups=read_groups(connection, request),
         quality=read_quality(connection, request, present, service.rows, columns),
         scored=read_scored(connection, request),
-    )
-
-
-def _empty_window(request: ProfileRequest) -> WindowProfile:
-    return WindowProfile(
-        columns={name: empty_profile(bins) for name, bins in request.columns.items()},
-        prediction=empty_profile(request.prediction) if request.prediction else None,
     )
 
 

@@ -117,6 +117,13 @@ class Engine(Protocol):
         `score`, `scores`, `label`, `label_value`, and the features by the names of their columns in the lake."""
         ...
 
+    def load(
+        self, predictions: RowSource, labels: RowSource, start: datetime, end: datetime, most_values: int
+    ) -> tuple[RowSource, RowSource] | None:
+        """The predictions of [start, end) in memory, in the order of their event times, and the labels they have; None
+        where they hold more than so many values."""
+        ...
+
     def nth_event_time(self, predictions: RowSource, n: int, since: datetime | None = None) -> datetime | None:
         """The n-th smallest event time (from 1) that is not before `since`, None when there are fewer rows."""
         ...

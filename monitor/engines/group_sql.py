@@ -23,13 +23,13 @@ def read_groups(connection: Connection, request: ProfileRequest) -> dict[str, Gr
         return {}
     positive = literal(request.positive_class or "")
     rows = connection.execute(
-        f"""SELECT {group} AS g, count(*), count(*) FILTER (WHERE prediction = {positive}) FROM w
-        WHERE prediction IS NOT NULL AND g IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"""
+        f"""SELECT CASE WHEN place <= {MOST_GROUPS} THEN g ELSE {literal(OTHER_GROUP)} END, sum(n), sum(positives)
+        FROM (SELECT {group} AS g, count(*) AS n, count(*) FILTER (WHERE prediction = {positive}) AS positives,
+                row_number() OVER (ORDER BY n DESC, g) AS place
+              FROM w WHERE prediction IS NOT NULL AND g IS NOT NULL GROUP BY g)
+        GROUP BY 1 ORDER BY min(place)"""
     ).fetchall()
-    found: dict[str, GroupProfile] = {}
-    for place, (value, predicted, selected) in enumerate(rows):
-        name = _name(request, value if place < MOST_GROUPS else OTHER_GROUP)
-        found[name] = found.get(name, GroupProfile()).merge(GroupProfile(predicted, selected))
+    found = {_name(request, value): GroupProfile(int(predicted), int(selected)) for value, predicted, selected in rows}
     for value, *counts in _labelled(connection):
         name = _name(request, value)
         found[name] = found.get(name, GroupProfile()).merge(GroupProfile(0, 0, *counts))

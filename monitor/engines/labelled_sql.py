@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import pyarrow as pa
 
 from monitor.engines.answers_sql import Window, class_type, create_answers, read_window
@@ -31,17 +33,23 @@ from monitor.profiles import (
     MultilabelProfile,
     ProbabilityProfile,
 )
+from monitor.profiles.label_errors import FARTHEST
 from monitor.profiles.labelled import CLASS_BINS_PER_UNIT
 from monitor.profiles.service import GAMMA, LOG_GAMMA, SMALLEST_MS
 from monitor.schemas import Task
 
 _DELAY = f"""ceil(ln(greatest((epoch_us(l.labelled_at) - epoch_us(p.event_time)) / 1e6, {SMALLEST_MS})) / {LOG_GAMMA!r})
   ::SMALLINT"""
+LabelledSets = tuple[frozenset[str], frozenset[str], int]
+"""The classes of the label, those of the prediction, and how many rows have these."""
 _SCORED = "(SELECT * FROM answers WHERE scored AND inside)"
 
 
 def read_labelled(connection: Connection, request: ProfileRequest) -> LabelledProfile:
     """The labelled rows of the window `w`, as counts and sums that merge."""
+    if request.labels.empty:
+        (predicted,) = one_row(connection.execute("SELECT count(prediction) FROM w"))
+        return LabelledProfile(0, predicted)
     connection.execute("DROP TABLE IF EXISTS answers")  # another segment's
     window = read_window(connection)
     if not window.labels or not window.predicted:
@@ -148,7 +156,7 @@ def _errors(connection: Connection) -> ErrorProfile:
     )
     if not n:
         return ErrorProfile()
-    held, small = "least(abs(e), 1e70) ** 2", min(largest, 1e70)
+    held, small = f"least(abs(e), {FARTHEST:e}) ** 2", min(largest, FARTHEST)
     signed, absolute, square, over, fourth, shares, share_squares, total = exact_sums(
         connection,
         rows,
@@ -165,7 +173,7 @@ def _errors(connection: Connection) -> ErrorProfile:
         n,
     )
     mean = total / n
-    far, d = min(2 * most, 1e70), f"greatest(least(y - {mean:.17e}, 1e70), -1e70)"
+    far, d = min(2 * most, FARTHEST), f"greatest(least(y - {mean:.17e}, {FARTHEST:e}), -{FARTHEST:e})"
     about = f"(SELECT {held} AS h, {d} AS d FROM {rows})"
     products = [
         Sum("d * d", far**2),
@@ -193,13 +201,15 @@ def _binary(connection: Connection) -> ProbabilityProfile:
 
 
 def _multiclass(connection: Connection) -> ProbabilityProfile:
-    n, outside = one_row(
+    n, outside, most = one_row(
         connection.execute(
-            "SELECT count(*) FILTER (WHERE inside), count(*) FILTER (WHERE NOT inside) FROM answers WHERE scored"
+            """SELECT count(*) FILTER (WHERE inside), count(*) FILTER (WHERE NOT inside),
+            max(square) FILTER (WHERE inside) FROM answers WHERE scored"""
         )
     )
     gap = "(confidence - hit::INTEGER) * (confidence - hit::INTEGER)"
-    losses = Losses(log_loss("of_label"), "square - 2 * of_label + 1", gap)
+    # Scores of one class each (sigmoids) add up to more than 1.
+    losses = Losses(log_loss("of_label"), "square - 2 * of_label + 1", gap, largest_brier=max(2.0, (most or 0.0) + 1))
     return read_probabilities(connection, _SCORED, losses, [("confidence", "hit")], n, outside)
 
 
@@ -208,7 +218,7 @@ def _multilabel(connection: Connection, window: Window, request: ProfileRequest)
     sets = connection.execute("SELECT label, prediction, count(*) FROM answers GROUP BY ALL").fetchall()
     pairs = [(read_set(label), read_set(prediction), count) for label, prediction, count in sets]
     names = sorted(frozenset().union(*(label | predicted for label, predicted, _ in pairs)))[:MOST_CLASSES]
-    counts = {name: _class_counts(name, pairs) for name in names}
+    counts = _class_counts(pairs, names)
     exact = sum(count for label, predicted, count in pairs if label == predicted)
     n = sum(count for _, _, count in pairs)
     scored = class_names(connection, window)
@@ -239,12 +249,14 @@ def _multilabel(connection: Connection, window: Window, request: ProfileRequest)
     return MultilabelProfile(n, exact, counts, scores, probabilities, spread)
 
 
-def _class_counts(name: str, pairs: list[tuple[frozenset[str], frozenset[str], int]]) -> tuple[int, int, int]:
-    """How often one class is rightly predicted, wrongly predicted and missed."""
-    right = sum(count for label, predicted, count in pairs if name in label and name in predicted)
-    wrong = sum(count for label, predicted, count in pairs if name not in label and name in predicted)
-    missed = sum(count for label, predicted, count in pairs if name in label and name not in predicted)
-    return right, wrong, missed
+def _class_counts(pairs: Iterable[LabelledSets], names: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+    """How often each class is rightly predicted, wrongly predicted and missed."""
+    right, wrong, missed = (dict.fromkeys(names, 0) for _ in range(3))
+    for label, predicted, count in pairs:
+        for kind, found in ((right, label & predicted), (wrong, predicted - label), (missed, label - predicted)):
+            for name in found & kind.keys():
+                kind[name] += count
+    return {name: (right[name], wrong[name], missed[name]) for name in names}
 
 
 def _cells(connection: Connection, classes: int) -> ProbabilityProfile:

@@ -49,7 +49,7 @@ def item_columns(window: Window) -> dict[str, str]:
     return {
         "request": f"hash(coalesce({group}{_BY_ID}))",
         "score": "CASE WHEN isfinite(p.score) THEN p.score ELSE p.prediction_value END",
-        "relevance": "l.label_value",
+        "relevance": "CASE WHEN l.label_value < 0 THEN 0 ELSE l.label_value END",
     }
 
 

@@ -61,11 +61,13 @@ def _ranges(buckets: dict[int, tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Expressions over a row: its log loss, its Brier loss, (its confidence - whether that came true)²."""
+    """Expressions over a row: its log loss, its Brier loss (at most `largest_brier`), (its confidence - whether that
+    came true)²."""
 
     log: str
     brier: str
     gap: str
+    largest_brier: float = 2.0
 
 
 def log_loss(of_truth: str) -> str:
@@ -77,7 +79,8 @@ def read_probabilities(
     connection: Connection, source: str, losses: Losses, cells: Sequence[tuple[str, str]], n: int, outside: int
 ) -> ProbabilityProfile:
     """The profile of the n rows of `source`; `cells` has (confidence, came true) for each class that is calibrated."""
-    sums = [Sum("a", _LARGEST_LOSS), Sum("a * a", _LARGEST_LOSS**2), Sum("b", 2), Sum("b * b", 4), Sum("c", 1)]
+    most = losses.largest_brier
+    sums = [Sum("a", _LARGEST_LOSS), Sum("a * a", _LARGEST_LOSS**2), Sum("b", most), Sum("b * b", most**2), Sum("c", 1)]
     rows = f"(SELECT {losses.log} AS a, {losses.brier} AS b, {losses.gap} AS c FROM {source})"
     loss, loss_square, square, fourth, gap = exact_sums(connection, rows, sums, n)
     bins: dict[int, tuple[int, int, int]] = {}
@@ -118,7 +121,7 @@ def read_classes(connection: Connection, window: Window, names: Sequence[str]) -
         listed = ", ".join(literal(name) for name in some)
         columns = {
             "truth": f"coalesce(list_position([{listed}], l.label), 0)",
-            "s": f"CASE WHEN p.scores IS NOT NULL THEN [{', '.join(score_of(name) for name in some)}] END",
+            "s": f"CASE WHEN cardinality(p.scores) > 0 THEN [{', '.join(score_of(name) for name in some)}] END",
         }
         create_answers(connection, window, columns, "class_scores")
         for place, name in enumerate(some, 1):

@@ -36,7 +36,6 @@ _PREDICTED = "SELECT count(*), count(*) FILTER (WHERE cardinality(scores) > 0) F
 _SAMPLE = f"""SELECT hash(prediction_id) AS h, prediction, map_keys(scores), map_values(scores) FROM w
   WHERE prediction IS NOT NULL AND cardinality(scores) > 0 ORDER BY h, prediction_id LIMIT {SAMPLE_ROWS}"""
 LABELLED = ("prediction", "prediction_value", "score", "scores", "label", "label_value")
-NO_LABELLED_ROWS = pa.table({name: pa.array([], pa.string()) for name in LABELLED})
 
 
 def read_scored(connection: Connection, request: ProfileRequest) -> ScoredProfile:
@@ -72,6 +71,11 @@ def _read_sample(connection: Connection) -> ScoredProfile:
 
 def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
+
+
+def no_labelled_rows() -> pa.Table:
+    """What `read_labelled_rows` gives without any. (No constant: the first table that pyarrow makes imports pandas.)"""
+    return pa.schema([(name, pa.string()) for name in LABELLED]).empty_table()
 
 
 def read_labelled_rows(

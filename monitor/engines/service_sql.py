@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from monitor.engines.sql import Connection, one_row
 from monitor.profiles import LatencySketch, ServiceProfile
 from monitor.profiles.service import LOG_GAMMA, SMALLEST_MS
@@ -21,8 +23,9 @@ _VERSIONS = "SELECT version, count(*) FROM w GROUP BY 1"
 _SKETCH = f"""SELECT ceil(ln(greatest({{0}}, {SMALLEST_MS})) / {LOG_GAMMA!r})::INTEGER, count(*), {{1}}
   FROM w WHERE {{0}} IS NOT NULL GROUP BY 1"""
 _KINDS = {"client_errors": CLIENT_ERROR, "server_errors": SERVER_ERROR, "timeouts": TIMEOUT}
-_CALLS = f"""SELECT count(*), coalesce(sum({WEIGHT}), 0), coalesce(sum({WEIGHT} * {WEIGHT}), 0), max(latency_ms),
-  {", ".join(f"count(*) FILTER ({kind})" for kind in _KINDS.values())} FROM w"""
+_SIZES = ("request_bytes", "response_bytes")
+_CALLS = f"""SELECT count(*), coalesce(sum({WEIGHT}), 0), coalesce(sum({WEIGHT} * {WEIGHT}), 0),
+  {", ".join(f"count(*) FILTER ({kind})" for kind in _KINDS.values())}, max(latency_ms)"""
 _UNLOGGED = (
     f"""SELECT {", ".join(f"coalesce(sum({WEIGHT} - 1) FILTER ({kind}), 0)" for kind in _KINDS.values())} FROM w"""
 )
@@ -32,10 +35,17 @@ _RESOURCES = f"""SELECT name, count(*), sum(used), max(used)
   WHERE isfinite(used) GROUP BY 1 ORDER BY count(*) DESC, name LIMIT {MOST_RESOURCES}"""
 
 
-def read_service(connection: Connection) -> ServiceProfile:
-    """Calls of the window `w`; their number, failures and quantiles re-weighted by the sampling fraction."""
-    rows, weight, squares, slowest, client_errors, server_errors, timeouts = one_row(connection.execute(_CALLS))
-    known, sampled = _columns(connection), weight > rows
+def read_service(connection: Connection, present: Collection[str]) -> ServiceProfile:
+    """Calls of the window `w`; their number, failures and quantiles re-weighted by the sampling fraction.
+
+    `present` are the window's columns: files from before one was added don't have it.
+    """
+    largest = [f"max({column})" if column in present else "NULL" for column in _SIZES]
+    used = "count(resources)" if "resources" in present else "0"
+    found = one_row(connection.execute(f"{', '.join([_CALLS, *largest, used])} FROM w"))
+    rows, weight, squares, client_errors, server_errors, timeouts, slowest, *most, with_resources = found
+    sampled = weight > rows
+    requests, responses = (_sketch(connection, *each, sampled) for each in zip(_SIZES, most, strict=True))
     return ServiceProfile(
         rows,
         float(weight),
@@ -45,27 +55,15 @@ def read_service(connection: Connection) -> ServiceProfile:
         timeouts=timeouts,
         unlogged=dict(zip(_KINDS, one_row(connection.execute(_UNLOGGED)), strict=True)) if sampled else {},
         squares=float(squares),
-        request_bytes=_sizes(connection, "request_bytes", known, sampled),
-        response_bytes=_sizes(connection, "response_bytes", known, sampled),
-        resources=_usage(connection) if "resources" in known else {},
+        request_bytes=requests,
+        response_bytes=responses,
+        resources=_usage(connection) if with_resources else {},
     )
 
 
 def read_versions(connection: Connection) -> dict[str, int]:
     """How many rows of the window each version served."""
     return dict(connection.execute(_VERSIONS).fetchall())
-
-
-def _columns(connection: Connection) -> set[str]:
-    """Columns of the window; files from before a column was added don't have it."""
-    return {row[0] for row in connection.execute("DESCRIBE w").fetchall()}
-
-
-def _sizes(connection: Connection, column: str, known: set[str], sampled: bool) -> LatencySketch:
-    if column not in known:
-        return LatencySketch()
-    (largest,) = one_row(connection.execute(f"SELECT max({column}) FROM w"))
-    return _sketch(connection, column, largest, sampled)
 
 
 def _sketch(connection: Connection, column: str, largest: float | None, sampled: bool) -> LatencySketch:

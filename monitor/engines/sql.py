@@ -33,8 +33,9 @@ def literal(text: str) -> str:
 MOST_VALUES_KEPT = 4_000_000
 
 
-def create_window(connection: Connection, start: datetime, end: datetime, columns: int) -> None:
-    """Let `w` be the rows of [start, end): kept in memory where they are few, else read anew by each query.
+def create_window(connection: Connection, start: datetime, end: datetime, columns: int) -> int:
+    """Let `w` be the rows of [start, end): kept in memory where they are few, else read anew by each query. Returns how
+    many there are.
 
     Most queries are about few columns, so a large window costs less time that way and no memory.
     """
@@ -42,6 +43,7 @@ def create_window(connection: Connection, start: datetime, end: datetime, column
     (rows,) = one_row(connection.execute(f"SELECT count(*) FROM predictions WHERE {inside}"))
     kind = "TABLE" if rows * columns <= MOST_VALUES_KEPT else "VIEW"
     connection.execute(f"CREATE OR REPLACE TEMP {kind} w AS SELECT * FROM predictions WHERE {inside}")
+    return int(rows)
 
 
 def rows_query(features: Mapping[str, Feature], present: frozenset[str], most: int) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -18,6 +21,10 @@ from monitor.lake.appending import add_missing_columns, make_durable, write_file
 # Every commit reads the log back to the last checkpoint, and there may be one a second. A day of the log is enough.
 _CONFIGURATION = {"delta.checkpointInterval": "25", "delta.logRetentionDuration": "interval 1 days"}
 _STATISTICS_GRAIN = timedelta(milliseconds=1)
+# A table that was opened a moment ago is read on: seeing what is new in its log takes a tenth of opening it. Not for
+# long, so that a folder that was deleted and made anew is noticed.
+_OPEN_SECONDS = 30.0
+_MOST_OPEN = 8
 
 
 class Kind(StrEnum):
@@ -42,6 +49,8 @@ class Lake:
         self.root = root.rstrip("/")
         self.storage_options = dict(storage_options or {}) or None
         self._written: dict[str, DeltaTable] = {}  # tables this process appends to, as it left them
+        self._read: OrderedDict[str, tuple[DeltaTable, float]] = OrderedDict()  # tables just read, and until when
+        self._lock = threading.Lock()
 
     def uri(self, model: str, kind: Kind) -> str:
         """Address of one table; the folder is the model's name where that is a safe one."""
@@ -88,7 +97,7 @@ class Lake:
         uri = self.uri(model, kind)
         if uri in self._written:
             self._written[uri].update_incremental()
-        elif table := self._open(model, kind):
+        elif table := self._open_anew(uri):
             self._written[uri] = table
         else:
             return 0
@@ -132,12 +141,29 @@ class Lake:
 
     def compact(self, model: str, kind: Kind) -> int:
         """Merge small files; returns how many were merged. Appends may go on meanwhile."""
-        table = self._open(model, kind)
+        table = self._open_anew(self.uri(model, kind))
         return int(table.optimize.compact()["numFilesRemoved"]) if table else 0
 
     def _open(self, model: str, kind: Kind) -> DeltaTable | None:
+        """The table as it is now, to be read from."""
+        uri = self.uri(model, kind)
+        with self._lock:
+            table, until = self._read.get(uri, (None, 0.0))
+        if table is not None and monotonic() < until:
+            table.update_incremental()
+            return table
+        table = self._open_anew(uri)
+        with self._lock:
+            self._read.pop(uri, None)
+            if table is not None:
+                self._read[uri] = table, monotonic() + _OPEN_SECONDS
+            if len(self._read) > _MOST_OPEN:
+                self._read.popitem(last=False)
+        return table
+
+    def _open_anew(self, uri: str) -> DeltaTable | None:
         try:
-            return DeltaTable(self.uri(model, kind), storage_options=self.storage_options)
+            return DeltaTable(uri, storage_options=self.storage_options)
         except TableNotFoundError:
             return None
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from monitor.records import LabelRecord, PredictionRecord, Scalar, as_number, class_name
+from monitor.records import LabelRecord, PredictionRecord, Scalar, as_number, class_name, to_float
 from monitor.schemas import Feature, FeatureKind
 from monitor.windows import EPOCH
 
@@ -88,7 +88,7 @@ def fit(value: Scalar, kind: FeatureKind) -> tuple[Any, bool]:
         return None, True
     match kind:
         case FeatureKind.NUMERIC:
-            return (None, False) if isinstance(value, str) else (float(value), True)
+            return (None, False) if isinstance(value, str) else (to_float(value), True)
         case FeatureKind.BOOLEAN:
             fitting = isinstance(value, bool) or value in (0, 1)
             return (bool(value) if fitting else None), fitting
@@ -251,10 +251,13 @@ def _column_with_errors(
     return pa.array(fitting, ARROW_TYPES[feature.kind])
 
 
-def _numbers(outcomes: Sequence[Scalar]) -> list[float | None]:
+def _numbers(outcomes: Sequence[Scalar]) -> pa.Array:
     if set(map(type, outcomes)) <= _FITTING[FeatureKind.NUMERIC]:
-        return cast("list[float | None]", list(outcomes))
-    return list(map(_Memory(as_number).__getitem__, outcomes))
+        try:
+            return pa.array(outcomes, pa.float64())
+        except (pa.ArrowException, OverflowError):
+            pass  # an integer beyond what a float holds exactly
+    return pa.array(list(map(_Memory(as_number).__getitem__, outcomes)), pa.float64())
 
 
 def _repeated(texts: Sequence[str]) -> pa.Array | Sequence[str]:

@@ -69,8 +69,6 @@ class NumericProfile(msgspec.Struct, frozen=True, tag="numeric"):
             raise InvalidValue(
                 f"profiles on different bins can't be merged ({len(self.edges)} and {len(other.edges)} edges)"
             )
-        n = self.n + other.n
-        shift = other.mean - self.mean
         return NumericProfile(
             self.edges,
             tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)),
@@ -78,9 +76,16 @@ class NumericProfile(msgspec.Struct, frozen=True, tag="numeric"):
             self.infinite + other.infinite,
             _extreme(min, self.low, other.low),
             _extreme(max, self.high, other.high),
-            self.mean + shift * other.n / n if n else 0.0,
-            self.m2 + other.m2 + shift * shift * self.n * other.n / n if n else 0.0,
+            *self._moments_with(other),
         )
+
+    def _moments_with(self, other: NumericProfile) -> tuple[float, float]:
+        ours, theirs = self.n, other.n
+        if not ours or not theirs:  # the square of a huge shift times 0 rows would be nan
+            some = self if ours else other
+            return some.mean, some.m2
+        shift, share = other.mean - self.mean, theirs / (ours + theirs)
+        return self.mean + shift * share, self.m2 + other.m2 + shift * shift * ours * share
 
     def quantile(self, q: float) -> float:
         """The q-quantile, interpolated inside its bin; nan when there is no value."""
@@ -148,8 +153,9 @@ def pooled_moments(n: _Floats, mean: _Floats, m2: _Floats) -> tuple[_Floats, _Fl
     """
     total = n.sum(axis=0)
     with np.errstate(over="ignore", invalid="ignore"):
-        pooled = (n * mean).sum(axis=0) / np.maximum(total, 1)
-        return total, pooled, m2.sum(axis=0) + (n * (mean - pooled) ** 2).sum(axis=0)
+        pooled = (n / np.maximum(total, 1) * mean).sum(axis=0)
+        away = np.where(n > 0, mean - pooled, 0.0)  # 0 rows times a square too large for a float would be nan
+        return total, pooled, m2.sum(axis=0) + (n * away**2).sum(axis=0)
 
 
 def bin_counts(profile: ColumnProfile) -> NDArray[np.float64]:

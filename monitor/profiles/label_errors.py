@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+FARTHEST = 1e70
+"""Errors and labels further out than this are held here in moments: its fourth power still is a float."""
+
 
 class LabelMoments(msgspec.Struct, frozen=True, omit_defaults=True):
     """Moments of n labels y about their mean: m2 = Σ(y - mean)², m3, m4; and with the errors e of their predictions:
@@ -20,13 +23,14 @@ class LabelMoments(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def about(self, mean: float, error_square: float) -> tuple[float, float, float, float, float]:
         """The five sums about another mean, by the binomial theorem; `error_square` is Σ e²."""
-        d = self.mean - mean
+        d = max(-FARTHEST, min(self.mean - mean, FARTHEST))
+        square, error_square = d * d, min(error_square, self.n * FARTHEST**2)
         return (
-            self.m2 + self.n * d**2,
-            self.m3 + 3 * d * self.m2 + self.n * d**3,
-            self.m4 + 4 * d * self.m3 + 6 * d**2 * self.m2 + self.n * d**4,
+            self.m2 + self.n * square,
+            self.m3 + 3 * d * self.m2 + self.n * d * square,
+            self.m4 + 4 * d * self.m3 + 6 * square * self.m2 + self.n * square * square,
             self.cross + d * error_square,
-            self.cross_square + 2 * d * self.cross + d**2 * error_square,
+            self.cross_square + 2 * d * self.cross + square * error_square,
         )
 
 

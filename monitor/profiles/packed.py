@@ -112,7 +112,7 @@ def merge_packed(parts: Sequence[PackedColumns]) -> PackedColumns:
     integers = np.zeros(layout.bounds[-1], dtype=np.int64)
     n = np.zeros((len(parts), len(layout.numbers)))
     for i, part in enumerate(parts):
-        integers += part.integers
+        integers += part.integers.astype(np.int64, copy=False)  # counts beyond 2^32 are stored as uint64
         n[i] = layout.finite(part.integers)
     floats = np.array([part.floats for part in parts])
     with np.errstate(invalid="ignore"):

@@ -42,7 +42,9 @@ from monitor.queries.quarantine import (
 from monitor.queries.ranges import RangeProfile, range_profile
 from monitor.queries.series import SeriesPoint, series
 from monitor.queries.sign_in import may_read, needs_key
+from monitor.queries.slices import Slice, SliceTable, column_slices, segment_slices
 from monitor.queries.states import State, baseline_progress, describe_bounds, describe_point, first_window
+from monitor.queries.verdicts import verdict_series
 from monitor.windows import format_duration
 
 __all__ = [
@@ -70,9 +72,12 @@ __all__ = [
     "RunRow",
     "RangeProfile",
     "SeriesPoint",
+    "Slice",
+    "SliceTable",
     "State",
     "VersionInfo",
     "baseline_progress",
+    "column_slices",
     "describe",
     "describe_bounds",
     "describe_point",
@@ -97,5 +102,7 @@ __all__ = [
     "quarantine_record",
     "quarantine_summary",
     "range_profile",
+    "segment_slices",
     "series",
+    "verdict_series",
 ]

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from monitor.baselines import BaselineProfile, decode_baseline
+from monitor.baselines import BaselineProfile, decode_baseline, decode_bins
 from monitor.db.catalog import find_model, read_features
 from monitor.db.database import Database
 from monitor.db.models import MetricPoint
 from monitor.db.reads import Session
-from monitor.db.reads.evaluations import read_evaluations
 from monitor.db.reads.points import column_scores, column_starts, window_sizes_by_use
 from monitor.db.reads.profiles import baseline_behind, find_profile
 from monitor.errors import NotFound
 from monitor.profiles import ColumnProfile, WindowProfile, decode_profile
+from monitor.queries.feature_verdicts import read_feature_verdicts
 from monitor.queries.histograms import EMPTY, Histogram, histogram
-from monitor.queries.series import SeriesPoint, column_verdicts, main_size, series
+from monitor.queries.series import SeriesPoint, main_size, series
+from monitor.windows import span_of
 
 METRIC = "drift"
 LOOK_BACK = 30
@@ -93,20 +94,23 @@ def drift_windows(
     end: datetime | None = None,
     size: timedelta | None = None,
     limit: int = 500,
+    segment: str = "all",
 ) -> list[DriftWindow]:
     """The newest `limit` windows of [start, end) that were judged for drift, in time order."""
     with db.reading() as session:
         found = find_model(session, model)
         seconds = _seconds(session, found.id, size)
-        rows = read_evaluations(
-            session, found.id, metric=METRIC, size=seconds, segment="all", start=start, end=end, limit=limit
+        found_windows = read_feature_verdicts(session, found.id, METRIC, seconds, segment, limit, start, end)
+    return [
+        DriftWindow(
+            each.start,
+            span_of(each.evidence, timedelta(seconds=seconds)),
+            each.flagged,
+            len(each.features),
+            each.verdict,
         )
-    windows = []
-    for _, row in reversed(rows):
-        verdicts = column_verdicts(row.evidence)
-        drifted = sum(bool(verdict.get("breach")) for verdict in verdicts.values())
-        windows.append(DriftWindow(row.window_start, timedelta(seconds=seconds), drifted, len(verdicts), row.verdict))
-    return windows
+        for each in reversed(found_windows)
+    ]
 
 
 def drift_table(db: Database, model: str, window: datetime | None = None, size: timedelta | None = None) -> DriftTable:
@@ -180,15 +184,13 @@ class _Read:
             self.history.setdefault(point.metric_column, []).append(point.value)
             if point.start == at:
                 self.scores[point.metric_column] = point
-        evaluations = read_evaluations(
-            session, model_id, metric=METRIC, size=size, segment="all", end=after, limit=LOOK_BACK
-        )
-        self.past = [column_verdicts(row.evidence) for _, row in evaluations]
-        judged = bool(evaluations) and evaluations[0][1].window_start == at
-        self.verdicts: dict[str, dict[str, Any]] = self.past[0] if judged else {}
+        past = read_feature_verdicts(session, model_id, METRIC, size, "all", LOOK_BACK, end=after)
+        self.past = [window.features for window in past]
+        self.verdicts: dict[str, dict[str, Any]] = self.past[0] if past and past[0].start == at else {}
         profile = find_profile(session, model_id, size, at)
         baseline = baseline_behind(session, model_id, profile)
-        self.current = decode_profile(profile.payload) if profile else WindowProfile()
+        bins = decode_bins(baseline.payload) if baseline else None
+        self.current = decode_profile(profile.payload, bins) if profile else WindowProfile()
         self.baseline: BaselineProfile | None = decode_baseline(baseline.payload) if baseline else None
         self.baseline_name = baseline.name if baseline else None
 

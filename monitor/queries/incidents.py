@@ -13,6 +13,7 @@ from monitor.db.models import Incident, Model, Monitor
 from monitor.db.reads.incidents import events_of, find_incident, list_incidents, notifications_of, runs_of
 from monitor.errors import InvalidValue, NotFound
 from monitor.queries.states import incident_summary
+from monitor.windows import span_of
 
 STATES = ("open", "acknowledged", "resolved")
 
@@ -88,11 +89,15 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class IncidentDetail:
-    """An incident with its evidence (see docs/architecture.md), timeline, messages and responses."""
+    """An incident with its evidence (see docs/architecture.md), timeline, messages and responses.
+
+    `size` is its monitor's, below zero for a count of rows; `span` is how long its windows are.
+    """
 
     row: IncidentRow
     evidence: dict[str, Any]
     size: timedelta
+    span: timedelta
     events: tuple[EventRow, ...]
     notifications: tuple[NotificationRow, ...]
     runs: tuple[RunRow, ...]
@@ -121,7 +126,8 @@ def incident_detail(db: Database, incident_id: int) -> IncidentDetail:
         return IncidentDetail(
             row=_row(*found),
             evidence=incident.evidence,
-            size=timedelta(seconds=monitor.window_seconds),
+            size=(size := timedelta(seconds=monitor.window_seconds)),
+            span=span_of(incident.evidence, size),
             events=tuple(EventRow(e.at, e.kind, e.author, e.text) for e in events_of(session, incident_id)),
             notifications=tuple(
                 NotificationRow(n.id, event.kind, n.channel, n.state, n.reason, n.attempts, n.created_at, n.sent_at,

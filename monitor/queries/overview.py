@@ -11,11 +11,12 @@ from monitor.db.catalog import list_models, list_versions
 from monitor.db.database import Database
 from monitor.db.models import Model
 from monitor.db.reads import Session
-from monitor.db.reads.evaluations import has_verdict, latest_evaluations, list_monitors, read_evaluations
+from monitor.db.reads.evaluations import has_verdict, latest_evaluations, list_monitors
 from monitor.db.reads.incidents import list_incidents
 from monitor.db.reads.points import last_points, metric_names, window_sizes_by_use
 from monitor.metrics import BY_THE_CLOCK, MAIN
-from monitor.queries.series import SeriesPoint, column_verdicts, main_size, to_point
+from monitor.queries.feature_verdicts import read_feature_verdicts
+from monitor.queries.series import SeriesPoint, main_size, to_point
 from monitor.queries.states import Progress, State, headline, model_state
 
 SPARKLINE_POINTS = 30
@@ -129,10 +130,9 @@ def _progress(session: Session, model_id: int, metrics: Sequence[str], baseline_
 
 def _drifted(session: Session, model_id: int, size: int) -> tuple[int | None, int | None]:
     """How many features the last judged window flagged, of how many."""
-    for _, evaluation in read_evaluations(session, model_id, metric="drift", size=size, segment="all", limit=10):
-        if evaluation.verdict in ("ok", "breach"):
-            verdicts = column_verdicts(evaluation.evidence)
-            return sum(bool(verdict.get("breach")) for verdict in verdicts.values()), len(verdicts)
+    for window in read_feature_verdicts(session, model_id, "drift", size, "all", 10):
+        if window.verdict in ("ok", "breach"):
+            return window.flagged, len(window.features)
     return None, None
 
 

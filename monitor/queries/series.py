@@ -9,9 +9,9 @@ from typing import Any
 
 from monitor.db.catalog import find_model
 from monitor.db.database import Database
-from monitor.db.reads.evaluations import read_evaluations
 from monitor.db.reads.points import PointRow, count_windows, read_points, window_sizes_by_use
 from monitor.errors import InvalidValue
+from monitor.queries.feature_verdicts import read_feature_verdicts
 
 MOST_POINTS = 2000
 
@@ -69,19 +69,20 @@ def series(
         judged: dict[tuple[str, datetime], dict[str, Any]] = {}
         if column and stride == 1:
             for metric in metrics:
-                for monitor, row in read_evaluations(
-                    session, found.id, metric=metric, size=seconds, segment=segment, start=start, end=end, limit=limit
-                ):
-                    verdict = column_verdicts(row.evidence).get(column)
-                    if verdict is not None:
-                        judged[monitor.metric, row.window_start] = verdict
+                for window in read_feature_verdicts(session, found.id, metric, seconds, segment, limit, start, end):
+                    if column in window.features:
+                        judged[metric, window.start] = window.features[column]
     points = [to_point(row, seconds) for row in rows]
     return [with_verdict(point, judged.get((point.metric, point.start))) for point in points] if column else points
 
 
 def main_size(sizes: Sequence[int]) -> int:
-    """The window size in seconds that a model is shown at: the most used, an hour when there is none yet."""
-    return sizes[0] if sizes else 3600
+    """The window size in seconds that a model is shown at: the most used span of time, an hour when there is none yet.
+
+    >>> main_size([-5000, 86400]), main_size([])
+    (86400, 3600)
+    """
+    return next((size for size in sizes if size > 0), 3600)
 
 
 def to_point(row: PointRow, size: int) -> SeriesPoint:
@@ -99,12 +100,6 @@ def to_point(row: PointRow, size: int) -> SeriesPoint:
         None if row.breach is None else bool(row.breach),
         row.merged,
     )
-
-
-def column_verdicts(evidence: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """By feature, what a monitor of all features said of each; of the flagged ones where it listed no others."""
-    flagged = {column["name"]: {"breach": True, **column} for column in evidence.get("columns") or []}
-    return flagged | {column["name"]: column for column in evidence.get("all_columns") or []}
 
 
 def with_verdict(point: SeriesPoint, verdict: dict[str, Any] | None) -> SeriesPoint:

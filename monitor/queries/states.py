@@ -80,7 +80,7 @@ def headline(
 ) -> str:
     """One sentence: what is wrong and since when, or that nothing is."""
     if open_incidents:
-        worst = min(open_incidents, key=lambda incident: (incident.severity != "critical", incident.since))
+        worst = min(open_incidents, key=_urgency)
         text = f"{incident_summary(worst)}, since {format_moment(worst.since, now)}"
         others = len(open_incidents) - 1
         return text + (f"; {others} more open incident{'s' if others > 1 else ''}" if others else "")
@@ -99,6 +99,11 @@ def headline(
         why = "too few predictions have labels" if model.labels else "no labels have arrived"
         return f"Nothing is wrong; {why}, so accuracy is unknown"
     return f"Nothing is wrong: {describe_point(main)}"
+
+
+def _urgency(incident: Incident) -> tuple[bool, bool, datetime]:
+    """The most urgent first: critical, then of the model as a whole, then the longest."""
+    return incident.severity != "critical", incident.segment not in (None, "all"), incident.since
 
 
 def _unjudged(progress: Progress) -> str:
@@ -133,7 +138,9 @@ def first_window(closes: datetime, now: datetime) -> str:
 
 
 def incident_summary(incident: Incident) -> str:
-    return str(incident.evidence.get("summary") or incident.title)
+    """What is wrong, and in which segment, where it is not the whole model."""
+    summary = str(incident.evidence.get("summary") or incident.title)
+    return summary if incident.segment in (None, "all") else f"{incident.segment}: {summary}"
 
 
 def describe_point(point: SeriesPoint) -> str:

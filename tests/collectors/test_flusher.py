@@ -183,6 +183,19 @@ def test_a_model_that_fails_does_not_hold_up_the_others(rig: Rig) -> None:
     assert rig.flush().predictions == 1
 
 
+def test_integers_that_no_float_holds_hold_up_nothing(rig: Rig) -> None:
+    sizes = [2**53 + 1, 2**62 + 1, 10**30, 10**400]
+    rig.send([prediction("a")])
+    rig.flush()  # the features are known from here on, so the next ones take the fast path
+    rig.send([prediction(str(i), prediction=size, features={"age": size}) for i, size in enumerate(sizes)])
+    report = rig.flush()
+    assert (report.predictions, report.failures) == (len(sizes), [])
+    rows = {row["prediction_id"]: row for row in rig.stored("income")}
+    assert [rows[str(i)]["prediction"] for i in (0, 1)] == [str(sizes[0]), str(sizes[1])]
+    assert [rows[str(i)]["prediction_value"] for i in (2, 3)] == [1e30, float("inf")]
+    assert [rows[str(i)]["feature_age"] for i in (2, 3)] == [1e30, float("inf")]
+
+
 def test_models_beyond_the_limit_go_to_quarantine_with_the_reason(make_rig: MakeRig) -> None:
     rig = make_rig(max_models=1)
     rig.send([prediction("a")])

@@ -130,6 +130,18 @@ def test_profiles_and_rows_agree_within_the_stated_bound(a: np.ndarray, b: np.nd
             assert measured.low - slack <= exact <= measured.high + slack, method.name
 
 
+@every([method for method in NUMERIC if method.profiles])
+def test_the_stated_bound_shrinks_with_the_bins(method: DriftMethod) -> None:
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=5000), random.normal(0.3, 1.2, size=4000)
+    widths = []
+    for bins in (64, 256):
+        edges = np.quantile(a, np.linspace(0, 1, bins + 1)[1:-1])
+        measured = method.on_profiles(NumericProfile.of(a, edges), NumericProfile.of(b, edges))
+        widths.append(measured.high - measured.low)
+    assert widths[1] <= 0.4 * widths[0] < math.inf
+
+
 @settings(max_examples=50)
 @given(a=columns, b=columns)
 def test_on_the_baselines_own_bins_profiles_give_what_rows_give(a: np.ndarray, b: np.ndarray) -> None:

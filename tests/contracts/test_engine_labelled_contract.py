@@ -161,6 +161,16 @@ def test_a_corrected_label_replaces_the_one_before_and_the_delay_is_the_first_on
     assert got.delay.quantile(0.5) == pytest.approx(60, rel=0.01)
 
 
+def test_of_labels_of_one_time_the_last_received_counts_and_of_equal_ones_always_the_same(engine: Engine) -> None:
+    record = prediction(1, 1.0)
+    first, second = label(record, 2.0), label(record, 5.0)
+    later = msgspec.structs.replace(first, received_time=first.received_time + HOUR)
+    for labels in ([later, second], [second, later]):
+        assert profiled(engine, [record], labels, Task.REGRESSION).errors.total == -1.0
+    one, other = (profiled(engine, [record], each, Task.REGRESSION) for each in ([first, second], [second, first]))
+    assert one == other
+
+
 @pytest.mark.parametrize("task", list(Task))
 def test_without_labels_only_predictions_are_counted(engine: Engine, task: Task) -> None:
     records, _ = draw(task, 20, 3)
@@ -191,6 +201,25 @@ def test_scores_that_are_no_probabilities_are_counted_as_such(engine: Engine) ->
     got = profiled(engine, records, [label(r, 1) for r in records], Task.BINARY)
     assert (got.probabilities.n, got.probabilities.outside) == (2, 2)
     assert got.scores.positives == 4
+
+
+@pytest.mark.parametrize("task", [Task.MULTICLASS, Task.MULTILABEL])
+def test_a_row_whose_scores_name_no_class_has_none(engine: Engine, task: Task) -> None:
+    records, truth = draw(task, 60, 6)
+    half = [msgspec.structs.replace(r, scores={}) if i % 2 else r for i, r in enumerate(records)]
+    got = profiled(engine, half, [label(r, y) for r, y in zip(half, truth, strict=True)], task)
+    assert_alike(got, msgspec.structs.replace(profile_rows(rows_of(half, truth), task), delay=got.delay))
+    assert max(got.probabilities.n, got.multilabel.probabilities.n) == 30
+
+
+def test_scores_that_add_up_to_more_than_one_are_summed_as_they_are(engine: Engine) -> None:
+    scores = {f"c{i}": 1 - i / 1000 for i in range(100)}
+    records = [prediction(i, f"c{i}", scores=scores) for i in range(60)]
+    truth = [f"c{i % 7}" for i in range(60)]
+    got = profiled(engine, records, [label(r, y) for r, y in zip(records, truth, strict=True)], Task.MULTICLASS)
+    expected = profile_rows(rows_of(records, truth), Task.MULTICLASS)
+    assert_alike(got.probabilities, expected.probabilities)
+    assert got.probabilities.brier > 60 * 80
 
 
 @pytest.mark.parametrize("task", list(Task))

@@ -57,6 +57,13 @@ def test_values_beyond_their_range_are_counted_and_infinite_ones_are_not(engine:
     assert found.outside == {"age": int(((finite < 35) | (finite > 41)).sum())}
 
 
+@pytest.mark.parametrize("limits", [(-1e9, 41.0), (35.0, 1e9), (35.0, np.inf)])
+def test_values_beyond_one_end_of_their_range_are_counted(engine: Engine, limits: tuple[float, float]) -> None:
+    data = frame()
+    found = quality(engine, rows_of(data), schema_of(data), QualityLimits({"age": limits}))
+    assert found.outside == {"age": int(((data.age < limits[0]) | (data.age > limits[1])).sum())}
+
+
 def test_a_range_without_end_is_a_range(engine: Engine) -> None:
     data = frame()
     limits = QualityLimits({"age": (-np.inf, np.inf), "fee": (0.0, np.inf)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.lake import Kind, Lake, labels_table, predictions_table
+from monitor.lake import lake as lake_module
 from monitor.lake.lake import folder_name
 from monitor.lake.tables import fit
 from monitor.records import MODEL_NAME, LabelRecord, PredictionRecord, Scalar
@@ -83,6 +85,30 @@ def test_features_that_differ_in_case_or_signs_alone_have_columns_of_their_own(l
     [row] = rows(lake)
     assert sorted(value for name, value in row.items() if name.startswith("feature_")) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert len({name.lower() for name in row}) == len(row)
+
+
+def test_what_others_have_appended_is_seen_at_once_by_a_reader_that_looked_before(lake: Lake) -> None:
+    writer = Lake(lake.root)
+    for index in range(1, 28):  # beyond a checkpoint of the log
+        writer.append("m", Kind.PREDICTIONS, table(record(f"{index}")), collector="c", through=index)
+        assert (lake.rows("m", Kind.PREDICTIONS), len(lake.files("m", Kind.PREDICTIONS))) == (index, index)
+    writer.append("m", Kind.PREDICTIONS, table(record("x", plan="free")), collector="c", through=28)
+    assert "feature_plan" in lake.columns("m", Kind.PREDICTIONS)
+    assert writer.compact("m", Kind.PREDICTIONS) == 28
+    assert len(lake.files("m", Kind.PREDICTIONS)) == 1
+
+
+def test_a_table_that_was_deleted_and_made_anew_is_read_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append("m", Kind.PREDICTIONS, table(record("a")), collector="c", through=1)
+    clock = [0.0]
+    monkeypatch.setattr(lake_module, "monotonic", lambda: clock[0])
+    reader = Lake(lake.root)
+    (old,) = reader.files("m", Kind.PREDICTIONS)
+    shutil.rmtree(lake.root)
+    Lake(lake.root).append("m", Kind.PREDICTIONS, table(record("b")), collector="c", through=1)
+    clock[0] = 60.0
+    (new,) = reader.files("m", Kind.PREDICTIONS)
+    assert new != old
 
 
 # pruning
@@ -238,6 +264,27 @@ def test_values_of_another_type_are_kept_beside_the_column(lake: Lake) -> None:
         (4.0, "b", False, {}),
         (None, None, None, {}),
     ]
+
+
+@pytest.mark.parametrize("size", [2**53 + 1, 2**63 - 1, 2**63, 10**30, 10**400])
+def test_an_integer_that_no_float_holds_is_taken_all_the_same(lake: Lake, size: int) -> None:
+    answers = [
+        PredictionRecord(model="m", prediction_id=str(value), event_time=NOW, received_time=NOW, prediction=value,
+                         features={"age": value})
+        for value in (size, -size)
+    ]  # fmt: skip
+    lake.append("m", Kind.PREDICTIONS, table(*answers), collector="c", through=1)
+    known = [
+        LabelRecord(model="m", prediction_id=str(value), label=value, label_time=NOW, received_time=NOW)
+        for value in (size, -size)
+    ]
+    lake.append("m", Kind.LABELS, labels_table(known), collector="c", through=2)
+    for row, label in zip(rows(lake), rows(lake, kind=Kind.LABELS), strict=True):
+        assert row["prediction"] == label["label"]
+        assert row["prediction_value"] == row["feature_age"] == label["label_value"]
+        assert abs(row["prediction_value"]) == (float(size) if size < 2**1024 else math.inf)
+    if size < 2**63:
+        assert {row["prediction"] for row in rows(lake)} == {str(size), str(-size)}
 
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=5)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.performance import performance_points
-from monitor.performance.rows import LabelledRows, profile_rows
+from monitor.performance.rows import LabelledRows, error_profile, profile_rows
 from monitor.profiles import LabelledProfile, Ranking, Spread, WindowProfile, decode_profile, encode_profile
 from monitor.schemas import Task
 
@@ -84,6 +84,15 @@ def test_merging_is_associative_and_order_free(task: Task) -> None:
     assert_close(a.merge(b), b.merge(a))
     zero = LabelledProfile()
     assert zero.merge(a) == a == a.merge(zero)
+
+
+def test_labels_of_any_size_merge_without_an_error() -> None:
+    sizes = [np.array([0.0, 1.0]), np.array([1e100, 3e100]), np.array([-9e149, 9e149])]
+    for one in sizes:
+        for other in sizes:
+            merged = error_profile(one + 1, one).merge(error_profile(other * 0.5, other))
+            assert merged.n == merged.labels.n == 4
+            assert all(np.isfinite(value) for value in msgspec.structs.astuple(merged.labels))
 
 
 @pytest.mark.parametrize("task", list(Task))

@@ -74,6 +74,15 @@ def test_numeric_merge_is_associative_and_order_free(a: list[float], b: list[flo
     assert_same(x.merge(NumericProfile.zero(EDGES)), x)
 
 
+@pytest.mark.parametrize("value", [1e160, -1e200, 1e300, 0.0, -0.0])
+def test_a_window_without_rows_changes_nothing_however_large_the_values_are(value: float) -> None:
+    x, nothing = numeric([value, value]), numeric([math.nan, math.inf])
+    for merged in (x.merge(nothing), nothing.merge(x)):
+        assert (merged.mean, merged.m2) == (x.mean, x.m2) == (value, 0.0)
+        assert (merged.n, merged.missing, merged.infinite) == (2, 1, 1)
+    assert x.merge(NumericProfile.zero(EDGES)) == x == NumericProfile.zero(EDGES).merge(x)
+
+
 @given(numbers)
 def test_every_value_is_counted_exactly_once(values: list[float]) -> None:
     assert numeric(values).rows == len(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -14,8 +15,11 @@ from monitor.errors import InvalidValue
 from monitor.profiles import (
     CategoricalProfile,
     ColumnProfile,
+    ErrorProfile,
+    LabelledProfile,
     LatencySketch,
     NumericProfile,
+    ScoreProfile,
     ServiceProfile,
     WindowProfile,
     decode_profile,
@@ -23,6 +27,7 @@ from monitor.profiles import (
     merge_all,
     merge_stored,
 )
+from monitor.profiles.stored import stored_service
 
 EDGES = (-1.0, 0.0, 2.5)
 numbers = st.lists(st.one_of(st.floats(-1e6, 1e6), st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 2.5])), max_size=20)
@@ -137,7 +142,36 @@ def test_merging_nothing_is_empty() -> None:
     assert merge_stored([]).profile == WindowProfile()
 
 
-def test_counts_of_any_size_are_stored_exactly() -> None:
+def test_counts_of_any_size_are_stored_and_merged_exactly() -> None:
     for count in (0, 255, 256, 65_536, 2**32, 2**40):
         profile = WindowProfile(columns={"x": CategoricalProfile(("a",), (count,), 1, 2)})
         assert decode_profile(encode_profile(profile)) == profile
+        twice = merge_stored([encode_profile(profile)] * 2).profile.columns["x"]
+        assert twice == CategoricalProfile(("a",), (2 * count,), 2, 4)
+
+
+def test_windows_without_rows_change_nothing_however_large_the_values_are() -> None:
+    huge = window([1e200, 1e200], ["a", "b"])
+    for merged in (merge_all([EMPTY, huge, EMPTY]), merge_stored([encode_profile(p) for p in (huge, EMPTY)]).profile):
+        assert merged.columns == huge.columns
+        assert merged.prediction == huge.prediction
+
+
+def test_a_window_from_before_there_were_packed_columns_reads_as_it_was_written() -> None:
+    written = WindowProfile(
+        ServiceProfile(3, 6.0, 1, 0, LatencySketch({5: 2, 9: 1}, 1.25)),
+        {
+            "age": NumericProfile.of(np.array([1.0, 5.0, np.nan]), (0.0, 2.5)),
+            "plan": CategoricalProfile.of(["a", None, "z"], ("a", "b")),
+        },
+        NumericProfile.of(np.array([0.25, 0.75]), (0.5,)),
+        {"age": 1},
+        LabelledProfile(
+            2, 3, {"1": {"0": 1, "1": 1}}, ScoreProfile({512: (0, 1), 1536: (0, 1)}), ErrorProfile(2, 1.0, 1.0, 1.0)
+        ),
+        {"1": 3},
+    )
+    old = bytes.fromhex((Path(__file__).parent / "first_window.hex").read_text())
+    assert decode_profile(old) == written
+    assert merge_stored([old, encode_profile(written)]).profile.columns == written.merge(written).columns
+    assert stored_service(old) == written.service
