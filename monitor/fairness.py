@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from monitor.performance.intervals import difference_bounds, ratio_bounds
 from monitor.points import Point, Status, share_point, undefined
 from monitor.profiles import GroupProfile
-from monitor.profiles.groups import OTHER_GROUP
+from monitor.profiles.groups import MOST_GROUPS, OTHER_GROUP
 
 LEAST_ROWS = 30
 RATES = ("selection_rate", "tpr", "fpr")
@@ -22,14 +22,16 @@ def fairness_points(groups: Mapping[str, GroupProfile], least_rows: int = LEAST_
 
     The selection rate is the share of predictions that are the positive class; TPR and FPR the same share among rows
     labelled positive and negative. Groups with fewer than `least_rows` rows of that kind are `insufficient` and not
-    compared, nor is the mixture `other`. Without groups there is no point.
+    compared, nor is the mixture `other` of the smallest. Without groups there is no point.
     """
     if not groups:
         return []
+    # Of fewer groups none is mixed, and "other" is what people answered.
+    mixture = f"={OTHER_GROUP}" if len(groups) >= MOST_GROUPS else None
     points = []
     for rate in RATES:
         values = [_rate(rate, group, name, least_rows) for name, group in sorted(groups.items())]
-        compared = [p for p in values if p.status is Status.OK and not p.column.endswith(f"={OTHER_GROUP}")]
+        compared = [p for p in values if p.status is Status.OK and not (mixture and p.column.endswith(mixture))]
         points += [*values, *_comparison(rate, compared, least_rows)]
     return points
 

@@ -141,7 +141,7 @@ PERFORMANCE = ("auc", "accuracy", "f1", "precision", "recall", "mae", "rmse", "b
 SERVICE = ("latency_p50", "latency_p95", "latency_p99", "error_rate", "throughput")
 BY_THE_CLOCK = frozenset({"silence", "slo_burn"})
 """Metrics that jobs of their own judge at every moment, not window by window."""
-MAIN = ("auc", "accuracy", "mae")
+MAIN = ("auc", "accuracy", "mae", "ndcg")
 """The metric a model is summed up with: the first of these it has."""
 
 
@@ -155,6 +155,8 @@ def format_value(metric: str, value: float | None) -> str:
 
     >>> [format_value(*pair) for pair in [("auc", 0.5149), ("error_rate", 0.0123), ("latency_p95", 41.6)]]
     ['0.51', '1.2 %', '42 ms']
+    >>> [format_value("error_rate", share) for share in (0.0004, 0.996, 1.0)]
+    ['0.04 %', '99.6 %', '100 %']
     >>> format_value("predictions", 31250.0), format_value("auc", None)
     ('31,250', '–')
     """
@@ -162,8 +164,16 @@ def format_value(metric: str, value: float | None) -> str:
         return "–"
     info = describe(metric)
     if info.share:
-        return f"{value * 100:.{1 if abs(value) < 0.995 else 0}f} %"
+        return f"{_percent(value)} %"
     return f"{_number(metric, value)} {info.unit}".rstrip() if info.unit != "/s" else f"{_number(metric, value)}/s"
+
+
+def _percent(share: float) -> str:
+    """With one decimal; none from 99.95 on, and as many as a share near 0 needs to tell it from 0."""
+    size = abs(share)
+    if 0 < size < 0.0005:
+        return f"{share * 100:.1g}"
+    return f"{share * 100:.1f}" if size < 0.9995 else f"{share * 100:.0f}"
 
 
 def _number(metric: str, value: float) -> str:

@@ -10,7 +10,7 @@ from monitor.schemas import Task
 class ModelSettings(BaseModel):
     """One model, by its name. What is not declared is learnt from the predictions, or not measured."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     task: Task | None = Field(
         None, description="What it predicts: binary, multiclass, regression, multilabel or ranking; unset: found out."

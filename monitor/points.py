@@ -53,8 +53,9 @@ def share_point(metric: str, hits: int, n: int, column: str = "") -> Point:
 
 
 def share_interval(p: float, n: float) -> tuple[float, float]:
-    """The 95 % interval of a share of `n` rows by Wilson; `n` may be an effective number of rows."""
+    """The 95 % interval of a share of `n` rows (Wilson 1927), n > 0; `n` may be an effective number of rows."""
     z = 1.96
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounding must not leave a share of 0 or 1 outside of its own interval.
+    return min(max(0.0, centre - half), p), max(min(1.0, centre + half), p)

@@ -31,10 +31,8 @@ def sample_features(features: Mapping[str, Feature], left_out: Sequence[str] = (
     were stored before a rule to black out are kept as they are. A stored sample changes no more; for a rule that comes
     later, make a new baseline.
     """
-    patterns = [re.compile(translate(name.casefold())) for name in left_out]
-    kept = {
-        name: each for name, each in features.items() if not any(pattern.match(name.casefold()) for pattern in patterns)
-    }
+    patterns = [re.compile(translate(name), re.IGNORECASE) for name in left_out]  # as collectors match them
+    kept = {name: each for name, each in features.items() if not any(pattern.match(name) for pattern in patterns)}
     return {**kept, TIME: Feature(TIME, FeatureKind.NUMERIC, "event_time")}
 
 

@@ -1,12 +1,13 @@
 """What a response would do about an incident, and why not. Pure: rows and settings in, a decision out.
 
 The deployment to blame is the version that most recently began to serve before or within the breach; the one that
-served before it is where a rollback goes back to. Retraining waits while a rollback would help.
+served before it is where a rollback goes back to. Retraining waits while a rollback would help, and leaves alone what
+looks like a broken pipeline: a model would learn it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,11 +67,13 @@ def plan_rollback(
 def plan_retrain(
     incident: Incident, versions: Sequence[ModelVersion], settings: ResponseSettings
 ) -> Decision | Blocked:
-    """Train the serving version anew, unless a deployment is to blame."""
+    """Train the serving version anew, unless a deployment or a broken pipeline is to blame."""
     deployment = recent_deployment(incident, versions, settings.recent_seconds)
     if deployment is not None and deployment.before is not None:
         began = format_time(deployment.version.first_event_time)
         return Blocked(f"version {deployment.version.name}, deployed on {began}, is to blame; a rollback comes first")
+    if broken := broken_pipeline(incident):
+        return Blocked(f"it looks like a broken pipeline ({broken}); a model trained on that would learn it")
     serving = max(versions, key=lambda version: version.last_event_time, default=None)
     return Decision("no recent deployment is to blame; the data has changed", serving.name if serving else None)
 
@@ -118,6 +121,14 @@ def recent_deployment(incident: Incident, versions: Sequence[ModelVersion], rece
         return None
     blamed = max(candidates, key=lambda version: (version.first_event_time, version.name))
     return Deployment(blamed, _served_before(blamed, versions))
+
+
+def broken_pipeline(incident: Incident) -> str:
+    """What speaks for a broken pipeline, where the incident's explanation finds that the likely cause; else empty."""
+    explanation = incident.evidence.get("explanation")
+    if not isinstance(explanation, Mapping) or explanation.get("cause") != "pipeline":
+        return ""
+    return str(explanation.get("reason") or "no reason given")
 
 
 def last_breach(incident: Incident) -> datetime:

@@ -3,9 +3,16 @@
 from monitor.estimation.cbpe import BinaryCbpe, Estimate, MulticlassCbpe, fit_cbpe, realised_band
 from monitor.estimation.errors import PREDICTION, ErrorModel, fit_dle
 from monitor.estimation.estimator import Estimator, decode_estimator, encode_estimator
-from monitor.estimation.points import THRESHOLDS, estimated_points, estimation_error_points, realised_metric
+from monitor.estimation.points import (
+    ESTIMATED_METRICS,
+    THRESHOLDS,
+    estimated_points,
+    estimation_error_points,
+    realised_metric,
+)
 
 __all__ = [
+    "ESTIMATED_METRICS",
     "PREDICTION",
     "THRESHOLDS",
     "BinaryCbpe",

@@ -75,7 +75,7 @@ def _cells(calibrate: Calibrator, scores: ScoreCells) -> _Cells:
     totals = np.asarray([total for _, (_, total) in ordered], np.float64) / UNITS_PER_SCORE
     low, high = cell_edges(cells)
     centre = np.clip(totals / rows, low, high) if rows.size else totals
-    least, chance, most = (np.clip(calibrate(at), 0.0, 1.0) for at in (low, centre, high))
+    least, chance, most = (calibrate(at) for at in (low, centre, high))
     bend = np.maximum(chance - least, most - chance)
     # Over a straight line the mean score gives the mean chance, but for the rounding of scores to units.
     rounding = np.minimum(0.5 / UNITS_PER_SCORE / np.maximum(high - low, 1e-300), 1.0) * (most - least)

@@ -18,6 +18,7 @@ CLASSIFICATION = ("accuracy", "auc", "f1", "precision", "recall", "specificity",
 REGRESSION = ("mae", "rmse")
 PREFIX = "estimated_"
 ERROR_PREFIX = "estimation_error_"
+ESTIMATED_METRICS = frozenset(PREFIX + name for name in (*CLASSIFICATION, *REGRESSION))
 # Points show 95 % intervals.
 _ERRORS = 1.96
 LEAST_COVERAGE = 0.5
@@ -58,25 +59,24 @@ def estimated_points(estimator: Estimator, profile: WindowProfile) -> list[Point
 def estimation_error_points(estimated: Sequence[Point], realised: Sequence[Point]) -> list[Point]:
     """`estimation_error_auc` …: estimate minus realised metric, for each metric that labels have come for.
 
-    Its interval is that of a difference of two independent values. `insufficient` while fewer than half of the
-    predictions have labels.
+    `realised` are the window's performance points. The interval is that of a difference of two independent values.
+    `insufficient` while fewer than half of the predictions have labels (`label_coverage`).
     """
     known = {point.metric: point for point in realised if not point.column and point.status is Status.OK}
+    coverage = known["label_coverage"].value if "label_coverage" in known else None
+    status, reason = Status.OK, ""
+    if coverage is not None and coverage < LEAST_COVERAGE:
+        status, reason = Status.INSUFFICIENT, f"labels have come for {coverage:.0%} of the predictions"
     points = []
     for estimate in estimated:
         name = realised_metric(estimate.metric)
         label = known.get(name)
         if label is None or label.value is None or estimate.value is None:
             continue
-        metric, coverage = ERROR_PREFIX + name, label.n / max(estimate.n, 1)
         value, half = estimate.value - label.value, math.hypot(_half(estimate), _half(label))
         known_half = not math.isnan(half)
         low, high = (value - half, value + half) if known_half else (None, None)
-        if name in ("accuracy", "auc", "mae", "rmse", "pr_auc") and coverage < LEAST_COVERAGE:
-            reason = f"labels have come for {coverage:.0%} of the predictions"
-            points.append(Point(metric, value, label.n, "", low, high, Status.INSUFFICIENT, reason))
-        else:
-            points.append(Point(metric, value, label.n, "", low, high))
+        points.append(Point(ERROR_PREFIX + name, value, label.n, "", low, high, status, reason))
     return points
 
 

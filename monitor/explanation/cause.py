@@ -30,8 +30,8 @@ def likely_cause(columns: Sequence[RankedColumn], moved: int, of: int) -> tuple[
     A change of unit or spelling, missing values, constants and new or lost columns are a pipeline's. Three columns or
     more that moved, none of them broken and each over bins it already had, are the world's. All else is unclear.
     """
-    signs = [sign for column in columns if (sign := _sign_of_breakage(column))]
-    broken = sum(column.weight for column in columns if _sign_of_breakage(column))
+    signs = [sign for column in columns if (sign := sign_of_breakage(column))]
+    broken = sum(column.weight for column in columns if sign_of_breakage(column))
     if signs and broken >= 0.5:
         return Cause.PIPELINE, _listed(signs)
     if signs:
@@ -46,7 +46,8 @@ def likely_cause(columns: Sequence[RankedColumn], moved: int, of: int) -> tuple[
     return Cause.UNCLEAR, "nothing looks broken, and few columns moved"
 
 
-def _sign_of_breakage(column: RankedColumn) -> str:
+def sign_of_breakage(column: RankedColumn) -> str:
+    """What speaks for a broken pipeline in this column; empty where nothing does."""
     if column.unit is not None and column.unit.certainty != "possibly":
         return "a change of unit fits"
     if column.spelling is not None:

@@ -20,12 +20,14 @@ from monitor.explanation.cause import Cause, likely_cause
 from monitor.explanation.moved import moved_bins
 from monitor.explanation.ranking import RankedColumn, weights
 from monitor.explanation.segments import SegmentFall
-from monitor.explanation.spelling import SpellingChange, find_spelling_change
+from monitor.explanation.spelling import SpellingChange, find_spelling_change, looks_renamed
 from monitor.explanation.units import UnitChange, find_unit_change
 from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile, WindowProfile
 from monitor.quality.finding import QualityFinding
 
 MOST_COLUMNS = 10
+LEAST_INFINITE = 0.01
+"""Share of a column's rows from which on infinite values are worth a word."""
 
 
 class Fall(msgspec.Struct, frozen=True):
@@ -131,19 +133,32 @@ def _column(name: str, drift: float, weight: float, known: _Known) -> RankedColu
     if before is None or after is None or type(before) is not type(after):
         why = fault.why if fault else "the column is absent or changed its kind"
         return RankedColumn(name, drift, worth, weight, why, fault.kind if fault else "schema", figures=why)
-    why = fault.why if fault and fault.kind not in ("out_of_range", "unseen_category") else ""
     return RankedColumn(
         name,
         drift,
         worth,
         weight,
-        why or describe_change(before, after),
+        _change(before, after, fault, names=True),
         fault.kind if fault else "",
         tuple(moved_bins(before, after)),
         _unit(name, before, after, known),
         _spelling(name, before, after, known.window_rows),
-        why or describe_change(before, after, names=False),
+        _change(before, after, fault, names=False),
     )
+
+
+def _change(before: ColumnProfile, after: ColumnProfile, fault: QualityFinding | None, names: bool) -> str:
+    """What changed in the column, in words; without `names` no category is quoted."""
+    if fault is not None and fault.kind not in ("out_of_range", "unseen_category"):
+        return fault.why
+    text = describe_change(before, after, names)
+    if isinstance(after, NumericProfile) and after.infinite > LEAST_INFINITE * after.rows:
+        return f"{after.infinite / after.rows:.1%} of the rows are infinite; {text}"
+    if fault is not None and not text.startswith("unseen categories"):
+        text = f"{text}, {fault.why}"
+    if isinstance(before, CategoricalProfile) and isinstance(after, CategoricalProfile):
+        return f"{text} (renamed?)" if looks_renamed(before, after) else text
+    return text
 
 
 def _unit(name: str, before: ColumnProfile, after: ColumnProfile, known: _Known) -> UnitChange | None:

@@ -1,14 +1,19 @@
-"""Whether categories changed only in how they are spelt: another case, spaces, underscores, accents, or 1.0 for 1."""
+"""Whether categories changed only in what they are called: spelt otherwise (another case, spaces, underscores, accents,
+1.0 for 1), or renamed."""
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from monitor.profiles import CategoricalProfile
+
 LEAST_SHARE = 0.5
+_LEAST_EXPECTED, _LEAST_GONE = 10, 0.01
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 
@@ -34,6 +39,20 @@ def find_spelling_change(categories: Sequence[str], window: Mapping[str, int]) -
         return None
     commonest = min(respelt, key=lambda value: (-respelt[value], value))
     return SpellingChange(sum(respelt.values()) / sum(unknown.values()), by_core[core(commonest)], commonest)
+
+
+def looks_renamed(before: CategoricalProfile, after: CategoricalProfile) -> bool:
+    """Whether as many values came that the baseline does not know as known categories went, give or take chance.
+
+    A category went if it has no row where at least ten are expected.
+    """
+    if not before.n or not after.n:
+        return False
+    pairs = zip(before.counts, after.counts, strict=True) if before.categories == after.categories else ()
+    shares = [count / before.n for count, now in pairs if not now and count * after.n >= _LEAST_EXPECTED * before.n]
+    gone, came = sum(shares), after.unseen / after.n - before.unseen / before.n
+    chance = math.sqrt(gone * max(1 - gone, 0.0) * (1 / before.n + 1 / after.n))
+    return gone >= _LEAST_GONE and abs(came - gone) <= 3 * chance + 1e-9  # all of them leave nothing to chance
 
 
 def core(category: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from monitor.drift.words import shown
-from monitor.explanation.cause import Cause
+from monitor.explanation.cause import Cause, sign_of_breakage
 from monitor.explanation.ranking import RankedColumn
 from monitor.explanation.segments import SegmentFall
+from monitor.explanation.spelling import SpellingChange
 from monitor.explanation.units import UnitChange
 from monitor.metrics import describe, format_value
 
@@ -36,11 +37,14 @@ def sentence(
     if columns:
         first = columns[0]
         parts += [_what(first, since, quote), _worth(first), _others(columns, moved, quote)]
-        parts.append(_where(first, cause, reason))
+        parts.append(_where(columns, cause, reason))
     elif rows:
         parts.append(f"{_sentence_case(rows)}{_since(since)}: look at what sends the rows.")
     elif fallen:
-        parts.append(f"None of {of} columns moved: what the model predicts may have changed itself; retrain.")
+        parts.append(
+            f"None of {of} columns moved: the same inputs may now lead to other outcomes. "
+            "Check that the labels are right, then retrain."
+        )
     elif answers:
         parts.append(f"None of {of} columns moved, so the model answers otherwise: look at what was deployed.")
     else:
@@ -59,15 +63,13 @@ def fall(metric: str, before: float, after: float, segments: Sequence[SegmentFal
 
 
 def unit_words(unit: UnitChange) -> str:
-    """What was done to the values, such as "multiplied by 1.8 plus 32"."""
+    """What was done to the values, such as "multiplied by 1.8 and raised by 32"."""
     form = "" if unit.form == "x" else f"turned into {unit.form}"
-    if unit.offset and unit.scale == 1:
-        change = f"{'raised' if unit.offset > 0 else 'lowered'} by {_figure(abs(unit.offset))}"
-    elif unit.offset and unit.scale == -1:
+    if unit.offset and unit.scale == -1:
         change = f"subtracted from {_figure(unit.offset)}"
     else:
-        offset = f"{'plus' if unit.offset > 0 else 'minus'} {_figure(abs(unit.offset))}" if unit.offset else ""
-        change = f"{_scaled(unit.scale)} {offset}".strip()
+        offset = f"{'raised' if unit.offset > 0 else 'lowered'} by {_figure(abs(unit.offset))}" if unit.offset else ""
+        change = " and ".join(filter(None, (_scaled(unit.scale), offset)))
     return f"{form} {change}".strip()
 
 
@@ -85,12 +87,10 @@ def _what(column: RankedColumn, since: datetime | None, quote: bool) -> str:
     name, unit = f"`{shown(column.name)}`", column.unit
     why = column.why if quote else column.figures
     if column.spelling is not None:
-        old, new = shown(column.spelling.old), shown(column.spelling.new)
-        change = f"{old} → {new}, as are" if quote else "so are"
-        return f"{name} is spelt otherwise{_since(since)}: {change} {column.spelling.share:.0%} of its unknown values."
+        return _respelt(name, column.spelling, since, quote)
     if unit is None:
-        return f"{name}{_since(since)}: {why}."
-    change = "a unit change" + (f" ({unit.name})" if "→" in unit.name else "")
+        return f"{name} changed{_since(since)}: {why}."
+    change = _kind_of_change(unit)
     match unit.certainty:
         case "almost certainly":
             how = f"{name} looks {unit_words(unit)}{_since(since)}: {change} upstream?"
@@ -100,7 +100,21 @@ def _what(column: RankedColumn, since: datetime | None, quote: bool) -> str:
             return f"{how} That accounts for {_accounted(unit)} of its change."
         case _:
             guess = f"Its values {unit_words(unit)} would look the same, so {change} is possible."
-            return f"{name}{_since(since)}: {why}. {guess}"
+            return f"{name} changed{_since(since)}: {why}. {guess}"
+
+
+def _respelt(name: str, spelling: SpellingChange, since: datetime | None, quote: bool) -> str:
+    share = "all" if spelling.share == 1 else f"{min(spelling.share, 0.99):.0%}"
+    example = f" ({shown(spelling.old)} → {shown(spelling.new)})" if quote else ""
+    return f"{name} is spelt otherwise{_since(since)}: {share} of its unknown values are known ones{example}."
+
+
+def _kind_of_change(unit: UnitChange) -> str:
+    if unit.form != "x":
+        return "a transformation"
+    if unit.scale == -1 and not unit.offset:
+        return "a change of sign"
+    return "a unit change" + (f" ({unit.name})" if "→" in unit.name else "")
 
 
 def _accounted(unit: UnitChange) -> str:
@@ -108,11 +122,12 @@ def _accounted(unit: UnitChange) -> str:
 
 
 def _worth(column: RankedColumn) -> str:
+    name = f"`{shown(column.name)}`"
     if column.importance is None:
         return ""
     if column.importance < 0.005:
-        return "The model's score hardly depends on it."
-    return f"It explains {column.importance:.0%} of the model's score."
+        return f"The model's score hardly depends on {name}."
+    return f"{name} explains {column.importance:.0%} of the model's score."
 
 
 def _others(columns: Sequence[RankedColumn], moved: int, quote: bool) -> str:
@@ -120,32 +135,39 @@ def _others(columns: Sequence[RankedColumn], moved: int, quote: bool) -> str:
         return ""
     named = [_named(column, quote) for column in columns[1 : 1 + _OTHERS]]
     rest = moved - 1 - len(named)
-    verb = "moved too"
+    verb = "changed too"
     if rest > 0:
         return f"{', '.join(named)} and {rest} more {verb}."
     return f"{' and '.join(named)} {verb}."
 
 
 def _named(column: RankedColumn, quote: bool) -> str:
-    """A column that moved too, with what is wrong with it where something is."""
+    """A column that changed too, with what is wrong with it where something is."""
     broken = column.fault and column.fault not in ("out_of_range", "unseen_category")
     return f"`{shown(column.name)}`" + (f" ({column.why if quote else column.figures})" if broken else "")
 
 
-def _where(column: RankedColumn, cause: Cause, reason: str) -> str:
+def _where(columns: Sequence[RankedColumn], cause: Cause, reason: str) -> str:
+    broken = next((column for column in columns if sign_of_breakage(column)), columns[0])
+    source = f"what fills `{shown(broken.name)}`"
     match cause:
-        case Cause.PIPELINE if column.spelling is not None or (column.unit and column.unit.certainty != "possibly"):
-            return "Look at what fills it before retraining."
+        case Cause.PIPELINE if broken is columns[0] and _is_told(broken):
+            return f"Look at {source} before retraining."
         case Cause.PIPELINE:
-            return f"It looks like a broken pipeline ({reason}): look at what fills the column before retraining."
+            return f"It looks like a broken pipeline ({reason}): look at {source} before retraining."
         case Cause.WORLD:
             return f"The world seems to have changed ({reason}): check accuracy as labels come, and retrain if it fell."
         case _:
-            return f"Whether the pipeline broke or the world changed is unclear ({reason}): look at both."
+            return f"It is unclear whether the pipeline broke or the world changed ({reason}): look at {source} first."
+
+
+def _is_told(column: RankedColumn) -> bool:
+    """Whether what the sentence says of the column is what is broken about it."""
+    return column.spelling is not None or (column.unit is not None and column.unit.certainty != "possibly")
 
 
 def _since(since: datetime | None) -> str:
-    return f" since {since:%Y-%m-%d %H:%M}" if since else ""
+    return f" since {since:%Y-%m-%d %H:%M} UTC" if since else ""
 
 
 def _sentence_case(text: str) -> str:

@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from monitor.performance.intervals import mean_of_shares, mean_point, wilson
-from monitor.points import Point, point, share_point, undefined
+from monitor.performance.intervals import logit_bounds, mean_of_shares, mean_point
+from monitor.points import Point, point, share_interval, share_point, undefined
 from monitor.profiles import LabelledProfile
 
 Confusion = dict[str, dict[str, int]]
+_Places = NDArray[np.int64]
 Costs = Mapping[str, Mapping[str, float]]
 """What a prediction costs: label → prediction → money. A gain is below zero, a pair that is not there costs nothing."""
 
@@ -65,26 +67,28 @@ def f1(confusion: Confusion, positive: str | None) -> Point:
     """The harmonic mean of precision and recall, F; the mean over classes when `positive` is None.
 
     F / (2 - F) is the share of right ones among the rows that are predicted or labelled positive, so its interval is
-    that share's, mapped back. The mean over classes has the multinomial delta method's (Takahashi et al. 2022).
+    that share's, mapped back. The mean over classes has the multinomial delta method's (Takahashi et al. 2022), on the
+    logit scale.
     """
     if positive is not None:
         hits, actual, predicted = _of_class(confusion, positive)
         either = actual + predicted - hits
         if not either:
             return undefined("f1", 0, _nothing("predicted or labelled", positive))
-        low, high = wilson(hits / either, either)
+        low, high = share_interval(hits / either, either)
         return Point("f1", 2 * hits / (actual + predicted), either, "", 2 * low / (1 + low), 2 * high / (1 + high))
-    names, counts = _table(confusion)
+    names, label, prediction, counts = _cells(confusion)
     n = int(counts.sum())
     if not n:
         return undefined("f1", 0, _NO_ROWS)
-    hit, either_sum = np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1)
-    each = 2 * hit / either_sum
+    is_hit, k = label == prediction, len(names)
+    either_sum = np.bincount(label, counts, k) + np.bincount(prediction, counts, k)
+    each = 2 * np.bincount(label[is_hit], counts[is_hit], k) / either_sum
     pull = each / either_sum
-    slope = -(pull[:, None] + pull[None, :]) + np.diag(2 / either_sum)
-    slope *= n / len(names)
+    slope = (np.where(is_hit, 2 / either_sum[label], 0.0) - pull[label] - pull[prediction]) * n / k
     variance = float((counts * slope**2).sum() / n - ((counts * slope).sum() / n) ** 2) / n
-    return _inside(point("f1", float(each.mean()), n, error=math.sqrt(max(variance, 0.0))))
+    mean = float(each.mean())
+    return Point("f1", mean, n, "", *logit_bounds(mean, math.sqrt(max(variance, 0.0)), n))
 
 
 def counted_share(metric: str, hits: int, of: int, what: str, positive: str) -> Point:
@@ -131,11 +135,13 @@ def _share(metric: str, confusion: Confusion, positive: str | None) -> Point:
         hits, actual, predicted = _of_class(confusion, positive)
         of, what = (predicted, "predicted") if of_predicted else (actual, "labelled")
         return counted_share(metric, hits, of, what, positive)
-    names, counts = _table(confusion)
+    names, label, prediction, counts = _cells(confusion)
     if not names:
         return undefined(metric, 0, _NO_ROWS)
-    totals = counts.sum(axis=0 if of_predicted else 1)
-    shares = [(int(hit), int(total)) for hit, total in zip(np.diag(counts), totals, strict=True)]
+    is_hit, k = label == prediction, len(names)
+    right = np.bincount(label[is_hit], counts[is_hit], k)
+    totals = np.bincount(prediction if of_predicted else label, counts, k)
+    shares = [(int(hit), int(total)) for hit, total in zip(right, totals, strict=True)]
     return mean_of_shares(metric, shares, int(counts.sum()))
 
 
@@ -146,22 +152,16 @@ def _of_class(confusion: Confusion, positive: str) -> tuple[int, int, int]:
     return hits, actual, sum(row.get(positive, 0) for row in confusion.values())
 
 
-def _table(confusion: Confusion) -> tuple[list[str], np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
-    """The classes, and the counts with a row per label and a column per prediction."""
+def _cells(confusion: Confusion) -> tuple[list[str], _Places, _Places, NDArray[np.float64]]:
+    """The classes; of each pair there is the places of its label and of its prediction among them, and its count.
+
+    Thousands of classes make millions of pairs, of which a window has few.
+    """
     names = classes_of(confusion)
     place = {name: index for index, name in enumerate(names)}
-    counts = np.zeros((len(names), len(names)))
-    for label, row in confusion.items():
-        for prediction, count in row.items():
-            counts[place[label], place[prediction]] = count
-    return names, counts
-
-
-def _inside(found: Point) -> Point:
-    """The point with its interval cut to [0, 1]."""
-    if found.low is None or found.high is None:
-        return found
-    return Point(found.metric, found.value, found.n, "", max(0.0, found.low), min(1.0, found.high))
+    cells = [(place[label], place[other], n) for label, row in confusion.items() for other, n in row.items()]
+    table = np.array(cells, dtype=np.int64).reshape(-1, 3)
+    return names, table[:, 0], table[:, 1], table[:, 2].astype(np.float64)
 
 
 def _nothing(what: str, positive: str) -> str:

@@ -5,17 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from monitor.points import Point, point, share_point, undefined
+from monitor.points import Point, point, share_interval, share_point, undefined
 
 Z = 1.96
 Bounds = tuple[float, float]
-
-
-def wilson(share: float, n: float) -> Bounds:
-    """The interval of a share of n draws, n > 0 (Wilson 1927)."""
-    centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def logit_bounds(value: float, error: float, n: float) -> Bounds:
@@ -24,7 +17,7 @@ def logit_bounds(value: float, error: float, n: float) -> Bounds:
     A value of 0 or 1, whose error can't be told, gets the interval of a share of n draws.
     """
     if not 0 < value < 1 or error <= 0 or math.isnan(error):
-        return wilson(min(max(value, 0.0), 1.0), n)
+        return share_interval(min(max(value, 0.0), 1.0), n)
     centre, half = math.log(value / (1 - value)), Z * error / (value * (1 - value))
     return _logistic(centre - half), _logistic(centre + half)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
-from monitor.performance.intervals import Z
 from monitor.points import Point, point, share_point, undefined
 from monitor.profiles import LabelledProfile, LatencySketch
 
@@ -22,10 +19,7 @@ def label_points(profile: LabelledProfile) -> list[Point]:
 
 
 def _delay(delays: LatencySketch, quantile: float) -> Point:
-    """A quantile within 1 %; its interval is between the order statistics that the binomial gives (David 1981)."""
-    name, n = f"label_delay_p{round(quantile * 100)}", delays.n
-    if not n:
+    name = f"label_delay_p{round(quantile * 100)}"
+    if not delays.n:
         return undefined(name, 0, "no label has come")
-    half = Z * math.sqrt(quantile * (1 - quantile) / n)
-    low, high = delays.quantile(max(quantile - half, 0.0)), delays.quantile(min(quantile + half, 1.0))
-    return Point(name, delays.quantile(quantile), n, "", low, high)
+    return Point(name, delays.quantile(quantile), delays.n, "", *delays.interval(quantile))

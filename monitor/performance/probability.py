@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from monitor.performance.intervals import at_least, logit_bounds, loss_point, mean_point
+from monitor.performance.intervals import at_least, error_of_mean, logit_bounds, loss_point, mean_point
 from monitor.performance.ranks import rank_grid
 from monitor.points import Point, point, undefined
 from monitor.profiles import ProbabilityProfile, ScoreProfile, Spread
@@ -86,5 +86,5 @@ def calibration_error(profile: ProbabilityProfile, spread: Spread) -> Point:
     value = sum(abs(confidence - hits) for _, confidence, hits in profile.bins.values()) / cells
     error = spread.error("calibration_error", profile.n)
     if math.isnan(error):
-        error = math.sqrt(max(profile.gap_square / profile.n - value**2, 0.0) / profile.n)
+        error = error_of_mean(value * profile.n, profile.gap_square, profile.n)
     return at_least(0.0, point("calibration_error", value, profile.n, error=error))

@@ -36,10 +36,10 @@ def request_values(scores: NDArray[Any], relevance: NDArray[Any]) -> tuple[float
 
     NDCG is linear in the relevance and shares the places of equal scores among them, as scikit-learn's ndcg_score
     (McSherry, Najork 2008); the others take an item of equal score as ranked last among them, as
-    average_precision_score does. Without a relevant item (relevance above 0) all are 0.
+    average_precision_score does. Without a relevant item all are 0. A relevance below 0 counts as 0.
     """
     order = np.argsort(-scores, kind="stable")
-    scores, relevance = scores[order], relevance[order].astype(np.float64)
+    scores, relevance = scores[order], np.maximum(relevance[order].astype(np.float64), 0.0)
     _, first, size = np.unique(-scores, return_index=True, return_counts=True)
     cumulated = np.array(DISCOUNTS)
     last = first + size

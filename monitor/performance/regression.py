@@ -46,7 +46,8 @@ def r2(errors: ErrorProfile) -> Point:
     if labels.m2 <= 0:
         return undefined("r2", n, f"all {n} labels are the same")
     ratio = errors.square / labels.m2
-    moved = errors.fourth - 2 * ratio * labels.cross_square + ratio**2 * labels.m4
+    # Where an error is astronomical these overflow, to infinity (a power would raise), and there is no interval.
+    moved = errors.fourth - 2 * ratio * labels.cross_square + ratio * ratio * labels.m4
     error = math.sqrt(max(moved, 0.0)) / labels.m2 if math.isfinite(moved) else math.nan
     return point("r2", 1 - ratio, n, error=error)
 

@@ -100,8 +100,10 @@ def profile_rows(rows: LabelledRows, task: Task | None, positive: str | None = N
 
 def error_profile(predicted: Numbers, labels: Numbers) -> ErrorProfile:
     """Sums over the rows whose prediction and label are numbers below 1e150."""
-    known = (np.abs(predicted - labels) < LARGEST_ERROR) & (np.abs(labels) < LARGEST_ERROR)
-    error, y = (predicted - labels)[known], labels[known]
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = predicted - labels
+    known = (np.abs(errors) < LARGEST_ERROR) & (np.abs(labels) < LARGEST_ERROR)
+    error, y = errors[known], labels[known]
     if not len(y):
         return ErrorProfile()
     size = np.abs(error)

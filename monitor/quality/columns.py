@@ -35,7 +35,7 @@ def _of_column(
     rule: QualityRule,
 ) -> Iterator[QualityFinding]:
     yield from _missing(name, baseline, window, rule)
-    yield from _share(name, "type_errors", baseline, window, rule, _mistyped(name), "of another kind: {} → {}")
+    yield from _share(name, "type_errors", baseline, window, rule, _mistyped(name), "values of another kind: {} → {}")
     if isinstance(current, CategoricalProfile):
         yield from _share(name, "unseen_category", baseline, window, rule, _unseen(name), "unseen categories: {} → {}")
     elif isinstance(reference, NumericProfile) and reference.low == reference.high and reference.n:
@@ -126,7 +126,7 @@ def _constant(
         return
     before, now = bin_counts(reference), bin_counts(current)
     usual = float(before[now.argmax()] + 0.5) / (reference.n + 1)
-    why = f"every value is the same; in the baseline {_percent(usual)} of them at most were this one"
+    why = f"every value is the same; in the baseline at most {_percent(usual)} of them were this one"
     yield QualityFinding(name, "constant", 1.0, usual, min(1.0, usual**current.n), current.n, why)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import msgspec
+
+from monitor.windows import format_duration
 
 SMALLEST: Mapping[str, float] = {
     "missing": 0.02,
@@ -42,6 +45,23 @@ class QualityFinding(msgspec.Struct, frozen=True):
     p_value: float | None
     n: int
     why: str
+
+
+def finding_text(kind: str, value: float | None) -> str:
+    """A finding's value or limit, in its kind's unit.
+
+    >>> [finding_text(*pair) for pair in [("missing", 0.204), ("freshness", 7200), ("volume", 0.31), ("missing", None)]]
+    ['20.4 %', '2 h', '0.31 x the usual', '–']
+    """
+    if value is None:
+        return "–"
+    match kind:
+        case "freshness":
+            return format_duration(timedelta(seconds=round(value)))
+        case "volume":
+            return f"{value:.2g} x the usual"
+        case _:
+            return f"{value * 100:.1f} %"
 
 
 @dataclass(frozen=True, slots=True)

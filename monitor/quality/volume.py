@@ -86,6 +86,6 @@ def volume_finding(profile: WindowProfile, rhythm: Rhythm, rule: QualityRule) ->
     low = min(least * rhythm.usual, rhythm.usual - _DEVIATIONS * rhythm.sigma, rhythm.lowest)
     high = max(rhythm.usual / least, rhythm.usual + _DEVIATIONS * rhythm.sigma, rhythm.highest)
     if rows < low or rows > high:
-        why = f"{rows:,.0f} rows; usual ({rhythm.what}): {rhythm.usual:,.0f}"
+        why = f"{rows:,.0f} rows where {rhythm.usual:,.0f} are usual ({rhythm.what})"
         limit = low if rows < low else high
         yield QualityFinding("", "volume", rows / rhythm.usual, limit / rhythm.usual, None, profile.service.rows, why)

@@ -22,6 +22,6 @@ def in_words(name: str, slo: SloSettings, burn: Burn, left: float) -> str:
     promise = f"{name} ({slo.target * 100:.6g} % over {slo.period})"
     rest = "" if math.isnan(left) else f"; {left * 100:.3g} % of it is left" if left > 0 else "; nothing of it is left"
     return (
-        f"{share} ({events.bad_rows:,} of {events.rows:,}): the error budget of {promise} is spent "
+        f"{share} ({events.bad_weight:,.0f} of {events.weight:,.0f}): the error budget of {promise} is spent "
         f"{burn.long_rate:.3g} times as fast as it may be{rest}"
     )

@@ -135,6 +135,16 @@ def test_a_model_without_an_error_is_estimated_to_have_none() -> None:
     assert found["estimated_mae"].value == found["estimated_rmse"].value == 0.0
 
 
+@pytest.mark.parametrize("broken", [1e20, 1e60, 1e200])
+def test_one_label_that_is_astronomical_breaks_no_baseline(broken: float) -> None:
+    values = np.linspace(0, 1, 300)
+    bins = {PREDICTION: numeric_bins(values)}
+    fitted = fit_dle({}, bins, values.tolist(), [broken, *(values[1:] + 0.5).tolist()])
+    profile = WindowProfile(prediction=NumericProfile.of(values, bins[PREDICTION].edges))
+    expected = 0.5 if broken > 1e70 else broken / 300
+    assert by_name(fitted, profile)["estimated_mae"].value == pytest.approx(expected, rel=1e-5)
+
+
 def test_too_few_labelled_rows_are_refused() -> None:
     with pytest.raises(InvalidValue, match="needs 40 labelled rows; there are 2"):
         fit_dle({}, {PREDICTION: NumericBins((1.0,))}, [1.0, 2.0, 3.0], [1.0, 2.0, None])

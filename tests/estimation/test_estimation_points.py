@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from monitor.estimation import THRESHOLDS, BinaryCbpe, estimated_points, estimation_error_points, fit_cbpe
+from monitor.estimation.grid import estimate_grid
 from monitor.evaluation.thresholds import bounds_of, breaches
 from monitor.metrics import KNOWN, describe
 from monitor.points import Point, Status, undefined
@@ -47,7 +48,19 @@ def test_the_intervals_hold_what_labels_say_in_most_windows() -> None:
         window = frames.binary(SIZE, seed, 1.7)
         (point,) = (p for p in estimated_points(fitted, scored_window(window)) if p.metric == "estimated_accuracy")
         held.append(point.low <= accuracy(window) <= point.high)  # type: ignore[operator]
-    assert 0.9 <= np.mean(held) <= 1.0
+    assert 0.9 <= np.mean(held) <= 0.99
+
+
+def test_an_interval_is_two_standard_errors_and_the_grids_own_error() -> None:
+    frame, window = frames.binary(5000, 1, 1.7), scored_window(frames.binary(SIZE, 7, 1.7))
+    fitted = fit_cbpe(frame["label"].tolist(), frame["prediction"].tolist(), frame["score"].to_numpy(), "1")
+    assert isinstance(fitted, BinaryCbpe)
+    found = estimate_grid(fitted, window.scored)
+    points = {point.metric: point for point in estimated_points(fitted, window)}
+    for metric in ("accuracy", "auc"):
+        estimate, slack = found[metric].estimate, found[metric].slack
+        assert slack > 1e-5
+        assert points[f"estimated_{metric}"].high == pytest.approx(estimate.value + 1.96 * estimate.error + slack)
 
 
 def estimate(value: float | None = 0.9, n: int = 100, metric: str = "accuracy") -> Point:
@@ -69,10 +82,15 @@ def test_there_is_no_error_before_labels_come_or_without_an_estimate() -> None:
 
 
 def test_an_error_over_few_labels_is_insufficient_and_says_so() -> None:
-    (found,) = estimation_error_points([estimate(n=1000)], [Point("accuracy", 0.8, 100)])
-    assert found.status is Status.INSUFFICIENT
-    assert found.reason == "labels have come for 10% of the predictions"
-    assert found.low is None
+    coverage = Point("label_coverage", 0.1, 1000)
+    for metric in ("accuracy", "precision"):  # the rows of a precision are those predicted positive
+        (found,) = estimation_error_points([estimate(n=1000, metric=metric)], [coverage, Point(metric, 0.8, 100)])
+        assert found.status is Status.INSUFFICIENT
+        assert found.reason == "labels have come for 10% of the predictions"
+        assert found.low is None
+    enough = Point("label_coverage", 0.6, 1000)
+    (found,) = estimation_error_points([estimate(metric="recall")], [enough, Point("recall", 0.8, 4)])
+    assert found.status is Status.OK
 
 
 def alarms(fitted: object, windows: list[WindowProfile], metric: str, normal: list[float]) -> list[bool]:

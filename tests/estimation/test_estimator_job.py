@@ -1,9 +1,9 @@
-"""Fitting a baseline's estimator from the lake, and again as its labels come."""
+"""Fitting a baseline's estimator from the lake."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.baselines import BaselineProfile
-from monitor.config import Settings
-from monitor.db import baseline_store, catalog
-from monitor.db.database import Database
 from monitor.engines import ProfileRequest, RowSource, get_engine
-from monitor.estimation import BinaryCbpe, ErrorModel, Estimator, MulticlassCbpe, decode_estimator, estimated_points
-from monitor.jobs.estimator_job import fit_estimator, refresh_estimator
-from monitor.jobs.stores import Stores
+from monitor.estimation import BinaryCbpe, ErrorModel, Estimator, MulticlassCbpe, estimated_points
+from monitor.jobs.estimator_job import fit_estimator
 from monitor.lake import Kind, Lake, labels_table, predictions_table
 from monitor.points import Point
 from monitor.records import LabelRecord, PredictionRecord
-from monitor.schemas import Feature, Task, learn
+from monitor.schemas import Task, learn
 from tests.estimation.peers import frames
 
 START = datetime(2026, 3, 4, tzinfo=UTC)
@@ -32,44 +27,16 @@ ENGINE = get_engine("duckdb")
 
 @dataclass
 class Rows:
-    """Predictions and labels in a lake, and what a baseline of them keeps."""
+    """Predictions and labels in a lake, as a baseline's profile of them is asked for."""
 
-    predictions: RowSource
-    labels: RowSource
-    features: dict[str, Feature]
-    baseline: BaselineProfile
-    task: Task | None
-    positive: str | None
+    request: ProfileRequest
 
     def fit(self, **change: Any) -> Estimator | None:
-        given = {"labels": self.labels, "task": self.task, "positive": self.positive, **change}
-        return fit_estimator(
-            ENGINE,
-            self.baseline,
-            self.predictions,
-            given["labels"],
-            START,
-            END,
-            self.features,
-            given["task"],
-            given["positive"],
-        )
+        return fit_estimator(ENGINE, replace(self.request, **change))
 
     def points(self, estimator: Estimator) -> dict[str, Point]:
-        columns, prediction = self.baseline.columns, self.baseline.prediction
-        request = ProfileRequest(
-            self.predictions,
-            self.labels,
-            START,
-            END,
-            self.features,
-            columns,
-            prediction,
-            self.task,
-            self.positive,
-            scored=True,
-        )
-        return {point.metric: point for point in estimated_points(estimator, ENGINE.profile(request))}
+        profile = ENGINE.profile(replace(self.request, scored=True))
+        return {point.metric: point for point in estimated_points(estimator, profile)}
 
 
 def stored(folder: Path, answers: Sequence[dict[str, Any]], truths: Sequence[Any], task: Task) -> Rows:
@@ -95,9 +62,8 @@ def stored(folder: Path, answers: Sequence[dict[str, Any]], truths: Sequence[Any
     lake.append("m", Kind.LABELS, labels_table(given), collector="c", through=2)
     sources = RowSource(lake.files("m", Kind.PREDICTIONS)), RowSource(lake.files("m", Kind.LABELS))
     sample = ENGINE.sample(*sources, START, END, features, task)
-    request = ProfileRequest(*sources, START, END, features, sample.columns, sample.prediction, task)
-    baseline = BaselineProfile(dict(sample.columns), sample.prediction, ENGINE.profile(request))
-    return Rows(*sources, features, baseline, task, "1" if task is Task.BINARY else None)
+    positive = "1" if task is Task.BINARY else None
+    return Rows(ProfileRequest(*sources, START, END, features, sample.columns, sample.prediction, task, positive))
 
 
 def binary(folder: Path, n: int = 1000) -> Rows:
@@ -188,34 +154,5 @@ def test_where_nothing_can_be_estimated_there_is_no_estimator(make: Callable[[Pa
 def test_a_model_without_a_task_or_labels_has_no_estimator(tmp_path: Path) -> None:
     rows = binary(tmp_path, 300)
     assert rows.fit(task=None) is None
-    assert rows.fit(positive=None) is None
+    assert rows.fit(positive_class=None) is None
     assert rows.fit(labels=RowSource()) is None
-
-
-def test_a_stored_baselines_estimator_is_refreshed_once_its_labels_have_come(
-    sqlite_db: Database, tmp_path: Path, now: datetime
-) -> None:
-    rows = binary(tmp_path / "lake")
-    stores = Stores(sqlite_db, Lake(str(tmp_path / "lake")), ENGINE, Settings(data_dir=tmp_path))
-    with sqlite_db.session() as session:
-        model = catalog.ensure_model(session, "m", now)
-        made = baseline_store.add_baseline(
-            session, model.id, name="b", origin="o", rows=1000, start=START, end=END, payload=b"", now=now
-        )
-        baseline_id = made.id
-
-    def refresh(labels: RowSource) -> bool:
-        request = ProfileRequest(rows.predictions, labels, START, END, task=Task.BINARY)
-        baseline = BaselineProfile({}, None, ENGINE.profile(request))
-        source, features = rows.predictions, rows.features
-        return refresh_estimator(stores, baseline_id, baseline, source, labels, START, END, features, Task.BINARY, "1")
-
-    assert not refresh(RowSource())
-    assert refresh(rows.labels)
-    with sqlite_db.reading() as session:
-        kept = baseline_store.read_estimator(session, baseline_id)
-    assert kept is not None
-    assert decode_estimator(kept) == rows.fit()
-    assert refresh(rows.labels)  # the same once more
-    with sqlite_db.reading() as session:
-        assert baseline_store.read_estimator(session, baseline_id) == kept

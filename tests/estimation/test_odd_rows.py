@@ -136,9 +136,25 @@ def test_labels_are_compared_as_text_and_rows_without_one_are_left_out() -> None
     assert fit_cbpe(labels, ["1", "0", "1", "1", "1"], scores, "1").rows == 2
 
 
-def test_an_already_perfect_model_needs_no_calibration() -> None:
-    positive = np.arange(100) >= 50
-    assert fit_calibrator(np.linspace(0, 1, 100), positive).scores == ()
+def test_a_timid_model_that_is_always_right_is_estimated_to_be() -> None:
+    rng = np.random.default_rng(0)
+    label = rng.random(1000) < 0.3
+    score = np.where(label, 0.55, 0.45) + rng.uniform(-0.04, 0.04, 1000)
+    predicted = (score > 0.5).astype(int).tolist()
+    fitted = fit_cbpe(label.astype(int).tolist(), predicted, score, "1")
+    assert isinstance(fitted, BinaryCbpe)
+    assert fitted.estimate(predicted, score)["accuracy"].value == 1.0
+
+
+def test_scores_beyond_0_and_1_are_calibrated_even_where_it_seems_to_help_little() -> None:
+    margin = np.concatenate([np.full(100, -0.01), np.full(100, 1.01)])
+    assert fit_calibrator(margin, margin > 0).scores
+    assert fit_calibrator(np.clip(margin, 0, 1), margin > 0).scores == ()
+
+
+def test_chances_stay_within_0_and_1_whatever_the_scores() -> None:
+    unfitted = fit_calibrator(np.zeros(5), np.zeros(5, bool))
+    assert unfitted(np.asarray([-3.0, 0.2, 7.0])).tolist() == [0.0, 0.2, 1.0]
 
 
 def test_the_calibration_error_of_true_chances_is_small_and_of_wrong_ones_is_their_distance() -> None:

@@ -13,7 +13,7 @@ from monitor.explanation import fallen_segments
 from monitor.explanation.cause import Cause, likely_cause
 from monitor.explanation.moved import moved_bins
 from monitor.explanation.ranking import RankedColumn, weights
-from monitor.explanation.spelling import find_spelling_change
+from monitor.explanation.spelling import find_spelling_change, looks_renamed
 from monitor.points import Point, share_point, undefined
 from monitor.profiles import CategoricalProfile, LabelledProfile, NumericProfile
 
@@ -68,6 +68,20 @@ def test_other_categories_are_no_spelling() -> None:
     assert find_spelling_change(("a",), {"A": 10, "b": 90}) is None
     assert find_spelling_change((), {}) is None
     assert find_spelling_change(("!",), {"?": 5}) is None
+
+
+def test_as_many_unknown_values_as_a_category_had_are_a_new_name_for_it() -> None:
+    def window(*values: tuple[str, int]) -> CategoricalProfile:
+        return CategoricalProfile.of([name for name, n in values for _ in range(n)], ("a", "b"))
+
+    before = window(("a", 60), ("b", 40))
+    assert looks_renamed(before, window(("a", 125), ("new", 75)))
+    assert not looks_renamed(before, window(("a", 125), ("new", 75), ("b", 1)))
+    assert not looks_renamed(before, window(("a", 190), ("new", 10)))
+    assert not looks_renamed(before, window(("a", 12), ("new", 8)))  # eight of them may be missing by chance
+    assert looks_renamed(before, window(("new", 100)))
+    assert not looks_renamed(before, window())
+    assert not looks_renamed(window(), before)
 
 
 def test_columns_rank_by_drift_times_importance() -> None:

@@ -56,6 +56,13 @@ def test_categories_and_flags_are_worth_what_they_move() -> None:
     assert found["plan"] + found["vip"] > 0.95
 
 
+def test_what_moves_nothing_is_worth_nothing_however_noisy_the_answers() -> None:
+    noisy = column("strong") + np.random.default_rng(2).normal(size=N)
+    found = learn_importance(rows(score=noisy), FEATURES)
+    assert found["strong"] > 0.9
+    assert all(found[name] < 0.05 for name in ("weak", "noise", "plan", "vip"))
+
+
 def test_without_a_score_predicted_classes_and_numbers_do() -> None:
     strong = column("strong")
     classes = np.where(strong > 0.5, "high", np.where(strong < -0.5, "low", "middle"))

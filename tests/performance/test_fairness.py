@@ -104,7 +104,13 @@ def test_the_largest_groups_are_kept_and_the_rest_is_other() -> None:
     assert profile.groups["sex=other"].predicted == sum(range(1, 6))
     assert sum(g.predicted for g in profile.groups.values()) == len(group)
     assert sum(g.positives for g in profile.groups.values()) == profile.labelled.labelled
-    assert "sex=other" not in {p.column for p in fairness_points(profile.groups) if p.metric.endswith("difference")}
+
+
+def test_the_mixture_of_the_smallest_groups_is_not_compared_but_people_who_answer_other_are() -> None:
+    groups = {f"sex={i}": GroupProfile(100, 50) for i in range(19)} | {"sex=other": GroupProfile(100, 10)}
+    assert by_key(fairness_points(groups))["selection_rate_difference", ""].value == 0
+    few = {"sex=f": GroupProfile(100, 50), "sex=other": GroupProfile(100, 10)}
+    assert by_key(fairness_points(few))["selection_rate_difference", ""].value == pytest.approx(0.4)
 
 
 def test_rows_without_the_tag_are_in_no_group() -> None:

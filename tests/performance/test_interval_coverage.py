@@ -66,7 +66,8 @@ def regression(random: np.random.Generator, n: int) -> LabelledRows:
 def ranking(random: np.random.Generator, n: int) -> LabelledRows:
     score = random.normal(size=6 * n)
     relevance = np.maximum(np.round(0.7 * score + random.normal(size=6 * n)), 0.0)
-    return rows_of(score, relevance, group=np.repeat(np.arange(n), 6).astype(object))
+    texts, nothing = np.full(6 * n, "", dtype=object), np.full(6 * n, math.nan)  # a ranking reads no texts
+    return LabelledRows(texts, texts, score, relevance, nothing, group=np.repeat(np.arange(n), 6).astype(object))
 
 
 TASKS = {
@@ -115,11 +116,12 @@ def test_intervals_cover_in_a_hundred_windows(task: Task) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("n", [200, 2000])
 @pytest.mark.parametrize("task", list(TASKS))
 def test_intervals_cover_93_to_97_percent(task: Task, n: int) -> None:
     windows = 1500 if n == 200 else 600
-    found = coverage(task, n, windows, 100_000)
+    found = coverage(task, n, windows, 20_000)
     assert within(found, windows), found
 
 

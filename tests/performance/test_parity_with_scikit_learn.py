@@ -251,6 +251,15 @@ def test_ranking(profiler: Profiler, seed: int, digits: int) -> None:
     assert points["ndcg"].n == len(ndcg)
 
 
+def test_a_relevance_below_zero_is_none(profiler: Profiler) -> None:
+    group = np.repeat(["q0", "q1"], 3).astype(object)
+    labels, scores = [-5.0, -5.0, 1.0, 2.0, -1.0, 0.0], [0.9, 0.8, 0.1, 0.3, 0.2, 0.2]
+    odd = measured(profiler, rows_of(labels, scores, group=group), Task.RANKING)
+    plain = measured(profiler, rows_of(np.maximum(labels, 0.0).tolist(), scores, group=group), Task.RANKING)
+    assert odd == plain
+    assert odd["ndcg"].value == pytest.approx(0.75)
+
+
 def test_with_one_relevant_item_the_reciprocal_rank_is_label_ranking_average_precision() -> None:
     random = np.random.default_rng(2)
     scores, truth = random.normal(size=(30, 8)), np.eye(8)[random.integers(0, 8, 30)]

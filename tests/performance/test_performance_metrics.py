@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from monitor.model_settings import ModelSettings
 from monitor.performance import performance_points, primary_metric
+from monitor.performance.ranking import request_values
+from monitor.performance.rows import LabelledRows, profile_rows
 from monitor.points import Point, Status, share_point
 from monitor.profiles import ErrorProfile, LabelledProfile, ScoreProfile
 from monitor.schemas import Task
@@ -84,6 +89,42 @@ def test_regression_metrics_equal_scikit_learns() -> None:
     assert points["bias"].value == pytest.approx(float(error.mean()), abs=1e-12)
 
 
+@pytest.mark.parametrize("predicted", [1e76, 1e100, 1e149, 1e200])
+def test_an_astronomical_prediction_stops_no_other_metric(predicted: float) -> None:
+    def profile(first: float, label: float = 1.0) -> LabelledProfile:
+        values, labels = np.array([first, 2.0, 3.0]), np.array([label, 2.0, 3.5])
+        texts = np.array(["", "", ""], dtype=object)
+        return profile_rows(LabelledRows(texts, texts, values, labels, np.full(3, np.nan)), Task.REGRESSION)
+
+    odd, far, fine = profile(predicted), profile(1.0, predicted), profile(1.5)
+    for each in (odd, far, odd.merge(fine), far.merge(fine), odd.merge(far)):
+        points = by_name(performance_points(each, Task.REGRESSION, None))
+        assert points["mae"].status is points["rmse"].status is Status.OK
+        assert all(point.value is None or math.isfinite(point.value) for point in points.values())
+        assert all(point.low is None or math.isfinite(point.low) for point in points.values())
+
+
+def test_a_perfect_mean_over_classes_is_not_certain() -> None:
+    points = by_name(performance_points(LabelledProfile(9, 9, {c: {c: 3} for c in "abc"}), Task.MULTICLASS, None))
+    for metric in ("accuracy", "balanced_accuracy", "precision", "recall", "f1"):
+        assert points[metric].value == points[metric].high == 1
+        assert points[metric].low < 0.75  # type: ignore[operator]
+
+
+def test_one_row_has_no_interval_of_its_calibration_error() -> None:
+    text, nothing = np.array(["1"], dtype=object), np.array([math.nan])
+    rows = LabelledRows(text, text, nothing, nothing, np.array([0.7]))
+    found = by_name(performance_points(profile_rows(rows, Task.BINARY, "1"), Task.BINARY, "1"))["calibration_error"]
+    assert found.value == pytest.approx(0.3)
+    assert found.low is None
+
+
+def test_the_gain_of_a_list_is_at_most_one_whatever_the_labels() -> None:
+    ndcg, average, reciprocal, hit = request_values(np.array([0.9, 0.8, 0.1]), np.array([-5.0, -5.0, 1.0]))
+    assert (ndcg, average, reciprocal, hit) == (pytest.approx(0.5), pytest.approx(1 / 3), pytest.approx(1 / 3), True)
+    assert request_values(np.array([0.9, 0.8]), np.array([-1.0, 0.0])) == (0.0, 0.0, 0.0, False)
+
+
 def test_without_labels_every_metric_is_undefined_and_says_why() -> None:
     for task in Task:
         points = performance_points(LabelledProfile(0, 50), task, "1")
@@ -99,11 +140,17 @@ def test_one_class_alone_has_no_auc() -> None:
 
 
 def test_shares_keep_their_interval_inside_zero_and_one() -> None:
-    for hits, n in ((0, 10), (10, 10), (1, 3)):
+    for hits, n in ((0, 10), (10, 10), (1, 3), (6, 6)):
         point = share_point("accuracy", hits, n)
         assert point.low is not None
         assert point.high is not None
         assert 0 <= point.low <= hits / n <= point.high <= 1
+
+
+def test_costs_are_finite() -> None:
+    for cost in (math.inf, math.nan):
+        with pytest.raises(ValueError, match="finite number"):
+            ModelSettings(costs={"1": {"0": cost}})
 
 
 def test_the_primary_metric_follows_the_task() -> None:

@@ -123,6 +123,16 @@ def test_repeated_rows_are_found(watched: Watched) -> None:
     assert finding.value == pytest.approx(0.2)
 
 
+def test_blocks_of_more_than_four_times_the_rows_tell_neither_constants_nor_repeats(watched: Watched) -> None:
+    def kinds(rows: int) -> set[str]:
+        data = frame(rows, 2).assign(x=5.0)
+        data[rows // 2 :] = data[: rows - rows // 2].to_numpy()
+        return {kind for _, kind in found(watched, data.assign(plan=data["plan"].astype("string")))}
+
+    assert {"constant", "duplicates"} <= kinds(126)  # blocks have 500 rows
+    assert not {"constant", "duplicates"} & kinds(124)
+
+
 def test_rows_that_break_the_pattern_are_found(watched: Watched) -> None:
     data = frame(500, 2)
     data.loc[:49, "x"], data.loc[:49, "y"] = 2.5, -2.5
@@ -141,7 +151,7 @@ def test_values_of_another_kind_are_found(watched: Watched) -> None:
     window = msgspec.structs.replace(watched.window(frame(500, 2)), type_errors={"x": 25})
     findings = judge_quality(watched.baseline, window, RULE)
     assert [(finding.column, finding.kind, finding.why) for finding in findings] == [
-        ("x", "type_errors", "of another kind: 0.0% → 5.0%")
+        ("x", "type_errors", "values of another kind: 0.0% → 5.0%")
     ]
 
 

@@ -29,8 +29,19 @@ def test_a_busy_hour_is_compared_with_the_same_hour_of_earlier_weeks() -> None:
     quiet_night = [(NOW.start - k * HOUR, 10.0) for k in range(1, 100)]
     earlier = weeks({1: 1000, 2: 1100, 3: 950}) + quiet_night
     assert broken(1050, earlier) == []
-    assert broken(300, earlier) == ["300 rows; usual (the same time of earlier weeks): 1,000"]
-    assert broken(3000, earlier) == ["3,000 rows; usual (the same time of earlier weeks): 1,000"]
+    assert broken(300, earlier) == ["300 rows where 1,000 are usual (the same time of earlier weeks)"]
+    assert broken(3000, earlier) == ["3,000 rows where 1,000 are usual (the same time of earlier weeks)"]
+
+
+def test_half_of_a_number_that_scatters_that_much_is_nothing_odd() -> None:
+    assert broken(300, weeks({1: 1000, 2: 1300, 3: 700, 4: 1000, 5: 850})) == []  # three of its deviations away
+    assert broken(300, weeks({1: 1000, 2: 1010, 3: 990, 4: 1000, 5: 290})) == []  # one week had fewer
+    assert broken(300, weeks({1: 1000, 2: 1010, 3: 990, 4: 1000, 5: 995})) != []
+
+
+def test_counts_scatter_even_where_earlier_ones_were_all_alike() -> None:
+    assert broken(25, weeks({1: 60, 2: 60, 3: 60})) == []
+    assert broken(15, weeks({1: 60, 2: 60, 3: 60})) != []
 
 
 def test_one_odd_week_does_not_make_the_usual_number() -> None:

@@ -92,12 +92,12 @@ def test_events_are_counted_by_file_and_minute(tmp_path: Any) -> None:
     paths = [str(tmp_path / name) for name in ("a.parquet", "b it's.parquet")]
     pq.write_table(rows, paths[0])
     pq.write_table(rows.slice(0, 1), paths[1])
-    found = get_engine().events(paths, START, [Objective(), Objective(200.0)])
+    found = get_engine().events(paths, START, [Objective(), Objective(200.0), Objective(300.0)])
     minute = timedelta(minutes=1)
     assert found[paths[0]] == {
-        START: (Events(1, 1.0), Events(1, 1.0)),
-        START + minute: (Events(1, 2.0, 1, 2.0), Events(1, 2.0, 1, 2.0)),
-        START + 2 * minute: (Events(1, 1.0), Events()),
+        START: (Events(1, 1.0), Events(1, 1.0), Events(1, 1.0)),
+        START + minute: (Events(1, 2.0, 1, 2.0), Events(1, 2.0, 1, 2.0), Events(1, 2.0)),
+        START + 2 * minute: (Events(1, 1.0), Events(), Events()),
     }
     assert list(found[paths[1]]) == [START]
     assert list(get_engine().events(paths, START + minute, [Objective()])) == [paths[0]]

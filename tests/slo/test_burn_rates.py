@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from monitor.profiles import LatencySketch, ServiceProfile
 from monitor.slo import Events, Objective, add_counted, budget_left, burn_rate, burn_rules, events_of, judge_slo, total
+from monitor.slo.words import in_words
+from monitor.slo_settings import SloSettings
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -77,6 +79,26 @@ def test_weights_count_and_not_rows() -> None:
     every_failure_and_a_tenth_of_the_rest = {NOON - MINUTE: Events(190, 1000.0, 100, 100.0)}
     burn = judge_slo(every_failure_and_a_tenth_of_the_rest, TARGET, MONTH, NOON).burns[0]
     assert burn.long_rate == pytest.approx(100)
+
+
+def test_what_was_paged_about_is_over_for_tickets_only() -> None:
+    minutes = traffic(3 * 24 * 60) | traffic(30, bad=100)
+    before = [burn.fires for burn in judge_slo(minutes, TARGET, MONTH, NOON).burns]
+    paged = judge_slo(minutes, TARGET, MONTH, NOON, paged_until=NOON)
+    assert before == [True, True, True, True]
+    assert [burn.fires for burn in paged.burns] == [True, True, False, False]
+    again = judge_slo(minutes, TARGET, MONTH, NOON, paged_until=NOON - 10 * MINUTE)
+    assert all(burn.fires for burn in again.burns)
+
+
+def test_words_count_calls_and_not_rows() -> None:
+    sampled = {NOON - MINUTE: Events(190, 1000.0, 100, 100.0)}
+    burn = judge_slo(sampled, TARGET, MONTH, NOON).burns[0]
+    told = in_words("checkout", SloSettings(), burn, 0.83)
+    assert told == (
+        "10 % of the calls failed in the last 1 h (100 of 1,000): the error budget of checkout (99.9 % over 30d) "
+        "is spent 100 times as fast as it may be; 83 % of it is left"
+    )
 
 
 def test_an_outage_pages_within_minutes() -> None:
