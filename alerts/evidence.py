@@ -12,8 +12,8 @@ from typing import Any, Final
 _PARTS: Final = ("summary", "value", "low", "high", "n", "unit", "baseline", "windows_in_breach")
 _WINDOW: Final = ("start", "seconds")
 # A column's `why` is left out: it may quote a category or a number that is in a record.
-_COLUMN: Final = ("name", "value", "limit", "p_value")
-_VERSION: Final = ("name", "share", "first_event_time")
+_COLUMN: Final = ("name", "kind", "value", "limit", "p_value")
+_VERSION: Final = ("name", "share")
 
 
 def shareable(evidence: Mapping[str, Any]) -> dict[str, Any]:

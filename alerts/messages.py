@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from alerts.evidence import number, shareable
 from alerts.links import around, incident_link, model_link
-from monitor.db.models import ResponseRun
+from monitor.db.models import ModelVersion, ResponseRun
 from monitor.db.notifications import Subject
-from monitor.windows import format_duration, format_size
+from monitor.metrics import format_value
+from monitor.quality.finding import finding_text
+from monitor.windows import format_duration, format_size, span_of
 
 TOP_COLUMNS: Final = 3
 _RECENT: Final = timedelta(days=7)
+_RUN_STATES: Final = {
+    "pending": "is about to begin",
+    "running": "is under way",
+    "done": "is done",
+    "failed": "failed",
+    "blocked": "was not started",
+    "dry_run": "was only planned (dry run)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +75,12 @@ def build_message(subject: Subject, message_id: str, reason: str, sent_at: datet
     """The message about `subject`. An `opened` that is sent late still tells what was opened, not how it ended."""
     incident, event = subject.incident, subject.event
     evidence = shareable(incident.evidence)
-    window = timedelta(seconds=subject.monitor.window_seconds)
+    evidence["versions"] = [_dated(version, subject.versions) for version in evidence["versions"]]
+    size = timedelta(seconds=subject.monitor.window_seconds)
+    span = span_of(evidence, size)
     resolved = event.kind == "resolved"
     until = incident.until if resolved else None
-    shown = around(incident.since, until or breach_end(evidence, incident.since, window), window)
+    shown = around(incident.since, until or breach_end(evidence, incident.since, span), span)
     return Message(
         id=message_id,
         kind=event.kind,
@@ -86,12 +99,12 @@ def build_message(subject: Subject, message_id: str, reason: str, sent_at: datet
         until=until,
         opened_at=incident.opened_at,
         resolved_at=incident.resolved_at if resolved else None,
-        window=window,
+        window=size,
         evidence=evidence,
-        columns=top_columns(evidence["columns"]),
+        columns=top_columns(evidence["columns"], incident.metric),
         explanation="" if resolved else str(evidence.get("explanation", "")),
-        cause="" if resolved else likely_cause(evidence, incident.since),
-        next_step=next_step(subject.runs, resolved),
+        cause="" if resolved else likely_cause(evidence, incident.since, subject.versions),
+        next_step=next_step(subject.runs, resolved, incident.id),
         incident_url=incident_link(public_url, incident.id),
         model_url=model_link(public_url, subject.model.name, *shown),
     )
@@ -103,37 +116,44 @@ def breach_end(evidence: dict[str, Any], since: datetime, window: timedelta) -> 
     return max(start or since, since) + window
 
 
-def top_columns(columns: Sequence[dict[str, Any]]) -> str:
-    """The worst columns in words.
+def top_columns(columns: Sequence[dict[str, Any]], metric: str) -> str:
+    """The worst columns in words; of data quality, with what is wrong with each.
 
-    >>> top_columns([{"name": "temp", "value": 0.41, "limit": 0.2}] + [{"name": f"x{i}"} for i in range(11)])
-    'temp 0.41 (limit 0.2), x0, x1, +9 more'
+    >>> top_columns([{"name": "temp", "value": 0.41, "limit": 0.2}] + [{"name": f"x{i}"} for i in range(11)], "drift")
+    'temp 0.41 (limit 0.20), x0, x1, +9 more'
+    >>> top_columns([{"name": "age", "kind": "missing", "value": 0.34, "limit": 0.03}], "data_quality")
+    'age missing 34.0 % (limit 3.0 %)'
     """
-    shown = [_column(column) for column in columns[:TOP_COLUMNS]]
+    shown = [_column(column, metric) for column in columns[:TOP_COLUMNS]]
     if len(columns) > TOP_COLUMNS:
         shown.append(f"+{len(columns) - TOP_COLUMNS} more")
     return ", ".join(shown)
 
 
-def likely_cause(evidence: dict[str, Any], since: datetime) -> str:
-    """The newest version in the breach, if it is new enough to be to blame; else nothing."""
-    started = {version["name"]: parse_time(version.get("first_event_time")) for version in evidence["versions"]}
-    recent = {name: at for name, at in started.items() if at is not None and at >= since - _RECENT}
-    if not recent:
+def likely_cause(evidence: dict[str, Any], since: datetime, versions: Sequence[ModelVersion]) -> str:
+    """The newest version in the breach, if it is new enough to be to blame and replaced another; else nothing."""
+    shares = {version["name"]: number(version.get("share")) for version in evidence["versions"]}
+    served = [version for version in versions if version.name in shares]
+    newest = max(served, key=lambda version: version.first_event_time, default=None)
+    if newest is None or newest.first_event_time < since - _RECENT:
         return ""
-    name = max(recent, key=lambda version: recent[version])
-    at = recent[name]
+    at, share = newest.first_event_time, shares[newest.name]
+    if all(version.first_event_time >= at for version in versions):
+        return ""  # the first version there is; nothing was deployed
     when = f"{format_duration(since - at)} before the breach" if at < since else "as the breach went on"
-    share = next((number(v.get("share")) for v in evidence["versions"] if v["name"] == name), None)
     traffic = "" if share is None else f", and has {share:.0%} of the traffic"
-    return f"Version {name} began to serve on {format_time(at)}, {when}{traffic}."
+    return f"Version {newest.name} began to serve on {format_time(at)}, {when}{traffic}."
 
 
-def next_step(runs: Sequence[ResponseRun], resolved: bool) -> str:
+def next_step(runs: Sequence[ResponseRun], resolved: bool, incident_id: int) -> str:
     """What Kedge is doing about it, or what a person should do."""
     if runs:
         return "; ".join(_run(run) for run in runs)
-    return "Nothing to do." if resolved else "No response acts on this metric: look for the cause in the incident."
+    if resolved:
+        return "Nothing to do."
+    return (
+        f"No response acts on this metric. Take it on with `kedge incident ack {incident_id}` and look for the cause."
+    )
 
 
 def format_time(moment: datetime) -> str:
@@ -162,13 +182,22 @@ def parse_time(text: Any) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def _column(column: dict[str, Any]) -> str:
-    value, limit = number(column.get("value")), number(column.get("limit"))
-    text = column["name"] if value is None else f"{column['name']} {value:.3g}"
-    return text if value is None or limit is None else f"{text} (limit {limit:.3g})"
+def _column(column: dict[str, Any], metric: str) -> str:
+    value, limit, kind = number(column.get("value")), number(column.get("limit")), str(column.get("kind") or "")
+    written = partial(finding_text, kind) if kind else partial(format_value, metric)
+    named = column["name"] if kind in ("", column["name"]) else f"{column['name']} {kind.replace('_', ' ')}"
+    if kind in ("schema", "constant") or value is None:  # their share of the rows tells nothing more
+        return named
+    return f"{named} {written(value)}" + (f" (limit {written(limit)})" if limit is not None else "")
+
+
+def _dated(served: dict[str, Any], versions: Sequence[ModelVersion]) -> dict[str, Any]:
+    """A version of the evidence, with when it began to serve."""
+    began = next((version.first_event_time for version in versions if version.name == served["name"]), None)
+    return served if began is None else {**served, "first_event_time": began.isoformat()}
 
 
 def _run(run: ResponseRun) -> str:
     what = run.response if run.response == run.kind else f"{run.response} ({run.kind})"
     why = f": {run.reason}" if run.state in ("blocked", "failed") else ""
-    return f"{what} {run.state.replace('_', ' ')}{', verified' if run.verified_at else ''}{why}"
+    return f"{what} {_RUN_STATES.get(run.state, run.state)}{', verified' if run.verified_at else ''}{why}"

@@ -22,6 +22,7 @@ from monitor.queries import (
     MonitorRow,
     QuarantineSummary,
     SeriesPoint,
+    SliceTable,
 )
 
 FRESH = 10
@@ -36,6 +37,11 @@ def collector_address() -> str:
     """Where the collector listens, for the examples a newcomer copies."""
     settings = load_settings()
     return f"http://{settings.host}:{settings.port}"
+
+
+def own_metrics(model: str) -> tuple[str, ...]:
+    """The custom metrics that the settings declare of the model."""
+    return tuple(load_settings().model(model).metrics)
 
 
 def needs_key(listening_on: str | None) -> bool:
@@ -71,14 +77,37 @@ def monitors(model: str) -> list[MonitorRow]:
 
 @st.cache_data(ttl=SETTLED, max_entries=500, show_spinner=False)
 def series(
-    model: str, metrics: tuple[str, ...], start: datetime, end: datetime, size: timedelta, column: str | None = None
+    model: str,
+    metrics: tuple[str, ...],
+    start: datetime,
+    end: datetime,
+    size: timedelta,
+    column: str | None = None,
+    segment: str = "all",
 ) -> list[SeriesPoint]:
-    return queries.series(database(), model, metrics, start, end, size, column)
+    return queries.series(database(), model, metrics, start, end, size, column, segment)
+
+
+@st.cache_data(ttl=SETTLED, max_entries=200, show_spinner=False)
+def verdict_series(model: str, monitor: str, start: datetime, end: datetime, segment: str = "all") -> list[SeriesPoint]:
+    return queries.verdict_series(database(), model, monitor, start, end, segment)
 
 
 @st.cache_data(ttl=SETTLED, max_entries=100, show_spinner=False)
-def drift_windows(model: str, start: datetime, end: datetime, size: timedelta) -> list[DriftWindow]:
-    return queries.drift_windows(database(), model, start, end, size)
+def segment_slices(model: str, metrics: tuple[str, ...], end: datetime) -> SliceTable:
+    return queries.segment_slices(database(), model, metrics, end)
+
+
+@st.cache_data(ttl=SETTLED, max_entries=100, show_spinner=False)
+def column_slices(model: str, metrics: tuple[str, ...], end: datetime, segment: str = "all") -> SliceTable:
+    return queries.column_slices(database(), model, metrics, end, segment)
+
+
+@st.cache_data(ttl=SETTLED, max_entries=100, show_spinner=False)
+def drift_windows(
+    model: str, start: datetime, end: datetime, size: timedelta, segment: str = "all"
+) -> list[DriftWindow]:
+    return queries.drift_windows(database(), model, start, end, size, segment=segment)
 
 
 @st.cache_data(ttl=SETTLED, max_entries=100, show_spinner=False)

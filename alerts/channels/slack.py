@@ -80,7 +80,7 @@ def escape(text: str, limit: int) -> str:
 def _one_line(message: Message) -> str:
     if message.duration is not None:
         return f"[RESOLVED] {message.headline}, after {format_duration(message.duration)}"
-    return f"[{message.severity.upper()}] {message.headline}, since {format_time(message.since)}. {message.summary}"
+    return f"[{message.severity.upper()}] {message.headline}. {message.summary}. Since {format_time(message.since)}"
 
 
 def _title(message: Message) -> str:
@@ -92,16 +92,22 @@ def _title(message: Message) -> str:
 
 
 def _story(message: Message) -> str:
-    facts = [f"n = {message.evidence['n']:,}" if isinstance(message.evidence.get("n"), int) else ""]
-    windows = message.evidence.get("windows_in_breach")
-    if isinstance(windows, int) and windows > 1 and message.kind != "resolved":
-        facts.insert(0, f"{windows} windows in a row")
-    lines = [message.summary, ", ".join(filter(None, facts)), message.explanation, message.cause]
+    lines = [message.summary, _extent(message), message.explanation, message.cause]
     return escape("\n".join(filter(None, lines)) or message.title, _SECTION)
 
 
+def _extent(message: Message) -> str:
+    """How many windows, and of how many rows the latest is; nothing of what is over."""
+    if message.kind == "resolved":
+        return ""
+    windows, n = message.evidence.get("windows_in_breach"), message.evidence.get("n")
+    facts = [f"{windows} windows in breach"] if isinstance(windows, int) and windows > 1 else []
+    facts += [f"n = {n:,}"] if isinstance(n, int) and n else []
+    return ", ".join(facts)
+
+
 def _fields(message: Message) -> dict[str, Any]:
-    fields = {"Severity": message.severity, "Since": format_time(message.since)}
+    fields = {"Severity": message.severity, "Since": _since(message)}
     if message.duration is not None:
         fields["Lasted"] = format_duration(message.duration)
     if message.segment != "all":
@@ -111,6 +117,14 @@ def _fields(message: Message) -> dict[str, Any]:
         fields["Columns"] = message.columns
     fields["Next"] = message.next_step
     return {"type": "section", "fields": [_text(f"*{name}*\n{escape(text, 1900)}") for name, text in fields.items()]}
+
+
+def _since(message: Message) -> str:
+    """The moment, and how long ago that is while it lasts."""
+    moment = format_time(message.since)
+    return (
+        moment if message.duration is not None else f"{moment} ({format_duration(message.sent_at - message.since)} ago)"
+    )
 
 
 def _buttons(message: Message) -> list[dict[str, Any]]:

@@ -6,9 +6,13 @@ import streamlit as st
 
 from dashboards import data, state
 from dashboards.components.badges import plain, state_badge
-from dashboards.components.cards import cards
+from dashboards.components.cards import ESTIMATES, cards
 from dashboards.components.filters import last_moment, scope_bar
-from dashboards.components.model_tabs import about_tab, incidents_tab, performance_tab, service_tab, timeline_tab
+from dashboards.components.model_tabs import about_tab, incidents_tab, timeline_tab
+from dashboards.components.performance_tab import performance_tab
+from dashboards.components.quality_tab import quality_tab
+from dashboards.components.segments_tab import segments_tab
+from dashboards.components.service_tab import service_tab
 from dashboards.words import moment_text, size_text
 
 scope = scope_bar(state.read())
@@ -26,21 +30,22 @@ def headline() -> None:
         f"{moment_text(summary.row.last_event_time)} · data as of {moment_text(data.now())}]"
     )
     latest = last_moment(summary)
-    recent = data.series(scope.name, ("latency_p95",), latest - 10 * summary.row.window, latest, summary.row.window)
+    start = latest - 10 * summary.row.window
+    recent = data.series(scope.name, ("latency_p95", *ESTIMATES), start, latest, summary.row.window)
     cards(summary, recent)
 
 
 headline()
-timeline, performance, service, incidents, about = st.tabs(
-    ["Timeline", "Performance", "Service", "Incidents", "Versions and baseline"]
-)
-with timeline:
-    timeline_tab(scope)
-with performance:
-    performance_tab(scope)
-with service:
-    service_tab(scope)
-with incidents:
-    incidents_tab(scope)
-with about:
-    about_tab(scope)
+TABS = {
+    "Timeline": timeline_tab,
+    "Performance": performance_tab,
+    "Data quality": quality_tab,
+    "Segments": segments_tab,
+    "Service": service_tab,
+    "Incidents": incidents_tab,
+    "Versions and baseline": about_tab,
+}
+for tab, draw in zip(st.tabs(list(TABS), on_change="rerun", key="tab"), TABS.values(), strict=True):
+    if tab.open:  # what is not looked at is not read either
+        with tab:
+            draw(scope)

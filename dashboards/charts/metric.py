@@ -14,6 +14,7 @@ from dashboards.charts.style import (
     REFERENCE,
     WARNING,
     Domain,
+    axis_labels,
     deployment_layers,
     iso,
     layered,
@@ -36,20 +37,29 @@ def metric_chart(
     labels: bool = True,
     span: Domain | None = None,
     span_colour: str = ALERT,
+    estimate: Sequence[SeriesPoint] = (),
 ) -> alt.LayerChart:
     """One metric: a line, the expected band, windows in breach as red triangles, windows without enough data as grey
-    crosses at the foot. `span` shades a stretch of time, such as an incident's."""
+    crosses at the foot. `span` shades a stretch of time, such as an incident's; `estimate` is the same metric as it was
+    estimated, drawn dashed."""
     metric = points[0].metric if points else ""
-    low, high = value_domain(points)
+    low, high = value_domain([*points, *estimate])
     x = time_axis(domain, labels)
-    y = partial(
-        value_axis, low=low, high=high, number_format=_number_format(metric, high), ticks=4 if height > 150 else 3
-    )
-    rows = [_row(point, low) for point in points]
+    number_format, label = axis_labels(metric, low, high)
+    ticks = 4 if height > 150 else 3
+    y = partial(value_axis, low=low, high=high, number_format=number_format, ticks=ticks, label=label)
+    rows = _rows(points, low)
     base = rows_chart(rows).encode(x=x)
     layers: list[Any] = [*_span_layer(span, span_colour, domain, labels), *_band_layers(points, low, high, x, y)]
+    if estimate:
+        foretold = rows_chart(_rows(estimate, low)).encode(x=x)
+        layers.append(
+            foretold.mark_line(color=CURRENT, strokeWidth=1.5, strokeDash=[4, 3], opacity=0.75).encode(y=y("value"))
+        )
     known = base.transform_filter("datum.kind != 'not enough data'")
-    layers.append(known.mark_line(color=CURRENT, strokeWidth=2, interpolate="linear").encode(y=y("value")))
+    layers.append(
+        known.mark_line(color=CURRENT, strokeWidth=2, interpolate="linear").encode(y=y("value"), detail="run:N")
+    )
     layers.extend(deployment_layers(deployments, domain, labels))
     layers.append(_marks(base, y))
     return layered(layers, height)
@@ -61,9 +71,20 @@ def value_domain(points: Sequence[SeriesPoint]) -> tuple[float, float]:
     if not values:
         return 0.0, 1.0
     low, high = min(values), max(values)
-    air = (high - low) * 0.12 or abs(high) * 0.1 or 1.0
+    nothing = 0.01 if describe(points[0].metric).share else 1.0
+    air = (high - low) * 0.12 or abs(high) * 0.1 or nothing
     bottom = 0.0 if 0 <= low <= high * 0.35 else low - air
     return round(bottom, 6), round(high + air, 6)
+
+
+def _rows(points: Sequence[SeriesPoint], floor: float) -> list[dict[str, Any]]:
+    """A row per point; `run` tells apart the stretches without a missing window, as a line must not bridge one."""
+    rows, run = [], 0
+    for before, point in zip([None, *points], points, strict=False):
+        if before is not None and (before.value is None or point.start - before.start > 1.5 * before.size):
+            run += 1
+        rows.append(_row(point, floor) | {"run": run})
+    return rows
 
 
 def _row(point: SeriesPoint, floor: float) -> dict[str, Any]:
@@ -119,12 +140,6 @@ def _band_layers(points: Sequence[SeriesPoint], low: float, high: float, x: alt.
         yield dashed.encode(y=y("low"))
     if any(point.high is not None for point in judged):
         yield dashed.encode(y=y("high"))
-
-
-def _number_format(metric: str, high: float) -> str:
-    if describe(metric).share:
-        return ".0%" if high > 0.1 else ".1%"
-    return "~s" if high >= 1000 else "~g"
 
 
 def _span_layer(span: Domain | None, colour: str, domain: Domain, labels: bool) -> Iterator[alt.Chart]:

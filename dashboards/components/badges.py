@@ -29,6 +29,21 @@ def incident_badges(incident: IncidentRow) -> str:
     return f"{severity} :{progress_colour}-badge[{progress_icon} {incident.state.capitalize()}]"
 
 
+def quoted(text: str) -> str:
+    """As `plain`, but what stands between two backticks is set as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return plain(text)
+    code = ("`" + " ".join(part.split()) + "`" if part.strip() else "" for part in parts[1::2])
+    return "".join(before + between for before, between in zip(map(_spaced, parts[::2]), [*code, ""], strict=True))
+
+
+def _spaced(text: str) -> str:
+    """`plain`, which drops the blanks at the ends, with them."""
+    lead, tail = (" " if text[:1].isspace() else ""), (" " if text[-1:].isspace() else "")
+    return f"{lead}{plain(text)}{tail}" if text.strip() else " " * bool(text)
+
+
 def plain(text: str) -> str:
     """Text from outside (names, reasons) with Markdown's own characters taken for what they are."""
     return "".join(

@@ -10,12 +10,20 @@ import streamlit as st
 from dashboards.words import count_text, share_text
 from monitor.queries import ModelSummary, SeriesPoint, describe, describe_bounds, format_value
 
+ESTIMATES = ("estimated_auc", "estimated_accuracy", "estimated_mae")
+"""What sums a model up that has no labels, the first of them that it has."""
 
-def cards(summary: ModelSummary, latency: Sequence[SeriesPoint]) -> None:
-    """Performance, drift, volume, latency: the latest window's value, and below it what was expected."""
+
+def cards(summary: ModelSummary, recent: Sequence[SeriesPoint]) -> None:
+    """Performance, drift, volume, latency: the latest window's value, and below it what was expected.
+
+    `recent` are the latest windows' points of the latency, and of the estimates, which stand in until labels come.
+    """
+    latest = {point.metric: point for point in recent if point.value is not None}
+    estimate = next((latest[metric] for metric in ESTIMATES if metric in latest), None)
     first, second, third, fourth = st.columns(4)
     with first:
-        _value_card("Performance", summary.row.main, "no labels have arrived")
+        _value_card("Performance", summary.row.main or estimate, "no labels have arrived")
     with second:
         _drift_card(summary)
     with third:
@@ -23,8 +31,7 @@ def cards(summary: ModelSummary, latency: Sequence[SeriesPoint]) -> None:
         labels = "no labels yet" if coverage is None else f"labels for {share_text(coverage)} of them"
         card("Predictions per day", count_text(summary.row.predictions_per_day), labels)
     with fourth:
-        last = next((point for point in reversed(latency) if point.value is not None), None)
-        _value_card("Latency p95", last, "no latency was logged")
+        _value_card("Latency p95", latest.get("latency_p95"), "no latency was logged")
 
 
 def _value_card(title: str, point: SeriesPoint | None, absent: str) -> None:

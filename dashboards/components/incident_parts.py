@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import streamlit as st
 
 from dashboards import charts, data, pages, state
-from dashboards.components.badges import plain
+from dashboards.components.badges import plain, quoted
 from dashboards.components.empty import nothing_here
+from dashboards.components.tables import finding_table, number_column
 from dashboards.words import moment_text, share_text
 from monitor.queries import EventRow, IncidentDetail, RunRow, describe
 
@@ -20,6 +22,9 @@ _ICONS = {
     "resolved": ":green[:material/check_circle:]",
     "note": ":gray[:material/sticky_note_2:]",
 }
+IMPORTANCE = st.column_config.NumberColumn(
+    format="percent", width="small", help="How much of the model's score it explains."
+)
 _RUN_STATES = {
     "pending": ("gray", ":material/schedule:", "Waiting"),
     "running": ("blue", ":material/sync:", "Running"),
@@ -33,8 +38,8 @@ _RUN_STATES = {
 def span_around(detail: IncidentDetail) -> tuple[datetime, datetime]:
     """The incident with time before it, and after it where it is over: ten windows or more. Pure."""
     row = detail.row
-    air = max(10 * detail.size, row.lasted / 2)
-    after = detail.size if row.until is None else min(air, 10 * detail.size)
+    air = max(10 * detail.span, row.lasted / 2)
+    after = detail.span if row.until is None else min(air, 10 * detail.span)
     return row.since - air, row.since + row.lasted + after
 
 
@@ -45,12 +50,12 @@ def evidence_chart(detail: IncidentDetail) -> None:
     summary = data.model_summary(row.model)
     span = (row.since, row.until or row.since + row.lasted)
     if row.metric == "drift":
-        windows = data.drift_windows(row.model, *domain, detail.size)
+        windows = data.drift_windows(row.model, *domain, detail.size, row.segment)
         if windows:
             st.markdown("**Drifted features** &nbsp; :gray[:small[per window]]")
             st.altair_chart(charts.drifted_chart(windows, domain, summary.deployments, height=200), key="evidence")
             return
-    points = data.series(row.model, (row.metric,), *domain, detail.size)
+    points = data.verdict_series(row.model, row.monitor, *domain, row.segment)
     if not points:
         nothing_here("No points of this metric are stored", "They may have been removed by retention.")
         return
@@ -62,27 +67,32 @@ def explanation(detail: IncidentDetail) -> None:
     """Why it happened, in a sentence, and the columns that matter most."""
     found = detail.evidence.get("explanation") or {}
     if found.get("sentence"):
-        st.info(plain(str(found["sentence"])), icon=":material/lightbulb:")
+        st.info(quoted(str(found["sentence"])), icon=":material/lightbulb:")
     rows = [
         {"Column": c["name"], "Drift": c.get("drift"), "Importance": c.get("importance"), "Why": c.get("why") or ""}
         for c in found.get("columns") or []
     ]
-    if rows:
+    if rows and not _importance(detail.evidence):
         drift = st.column_config.NumberColumn(format="%.2f", width="small", help="How far it is from the baseline.")
-        worth = st.column_config.NumberColumn(
-            format="percent", width="small", help="How much of the model's score it explains."
-        )
-        st.dataframe(rows, hide_index=True, column_config={"Drift": drift, "Importance": worth})
+        st.dataframe(rows, hide_index=True, column_config={"Drift": drift, "Importance": IMPORTANCE})
+
+
+def _importance(evidence: Mapping[str, Any]) -> dict[str, float | None]:
+    """How much each column in evidence matters; empty where the explanation is about others, which need their table."""
+    explained = (evidence.get("explanation") or {}).get("columns") or []
+    named = {column["name"] for column in evidence.get("columns") or []}
+    worth = {column["name"]: column.get("importance") for column in explained}
+    return worth if worth.keys() <= named else {}
 
 
 def facts(detail: IncidentDetail) -> None:
     """What was measured, which version served, and where to look next."""
     evidence = detail.evidence
     parts = []
+    if windows := evidence.get("windows_in_breach"):
+        parts.append(f"{windows} window{'s' if windows > 1 else ''} in breach")
     if evidence.get("n"):
-        parts.append(f"{evidence['n']:,} rows")
-    if evidence.get("windows_in_breach"):
-        parts.append(f"{evidence['windows_in_breach']} windows in breach when it opened")
+        parts.append(f"{evidence['n']:,} rows in the latest")
     if evidence.get("baseline"):
         parts.append(f"baseline “{plain(str(evidence['baseline']))}”")
     for version in evidence.get("versions") or []:
@@ -103,15 +113,22 @@ def _window(detail: IncidentDetail) -> datetime | None:
 
 
 def evidence_table(detail: IncidentDetail) -> None:
-    columns = detail.evidence.get("columns") or []
+    """The columns in breach, each with what was allowed and, where it is known, what it is worth to the model."""
+    columns, metric = detail.evidence.get("columns") or [], detail.row.metric
     if not columns:
         return
-    rows = [
-        {"Feature": c["name"], "Score": c.get("value"), "Limit": c.get("limit"), "Why": c.get("why") or ""}
-        for c in columns
-    ]
-    number = st.column_config.NumberColumn(format="%.2f", width="small")
-    st.dataframe(rows, hide_index=True, column_config={"Score": number, "Limit": number})
+    if metric == "data_quality":
+        finding_table(columns)
+        return
+    worth = _importance(detail.evidence)
+    rows = []
+    for column in columns:
+        row = {"Column": column["name"], "Score": column.get("value"), "Limit": column.get("limit")}
+        importance = {"Importance": worth.get(column["name"])} if worth else {}
+        rows.append({**row, **importance, "Why": column.get("why") or ""})
+    number = number_column(metric)
+    config = {"Score": number, "Limit": number, "Importance": IMPORTANCE}
+    st.dataframe(rows, hide_index=True, placeholder="–", column_config=config)
 
 
 def timeline(events: Sequence[EventRow]) -> None:
@@ -129,9 +146,10 @@ def timeline(events: Sequence[EventRow]) -> None:
 def response_run(run: RunRow) -> None:
     """What was started and the words of its guard or target; whether the metrics have shown since that it helped."""
     colour, icon, word = _RUN_STATES.get(run.state, ("gray", ":material/help:", run.state))
+    by = "" if run.response == run.kind else f" by {plain(run.response)}"
     with st.container(border=True):
         st.markdown(
-            f":{colour}-badge[{icon} {word}] **{plain(run.kind.capitalize())}** by {plain(run.response)}  \n"
+            f":{colour}-badge[{icon} {word}] **{plain(run.kind.capitalize())}**{by}  \n"
             f"{plain(run.reason)}  \n:gray[:small[{_run_times(run)}]]"
         )
 

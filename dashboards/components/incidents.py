@@ -12,18 +12,18 @@ from monitor.queries import IncidentRow, format_duration
 
 def incident_row(incident: IncidentRow) -> None:
     """Severity and state, what and since when, and the way to its page."""
-    with st.container(border=True):
-        badges, words, link = st.columns([2, 6, 1], vertical_alignment="center")
-        badges.markdown(incident_badges(incident))
-        lasted = f"{'lasted' if incident.state == 'resolved' else 'for'} {format_duration(incident.lasted)}"
-        words.markdown(
+    lasted = f"{'lasted' if incident.state == 'resolved' else 'for'} {format_duration(incident.lasted)}"
+    with st.container(border=True, gap="xsmall"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(incident_badges(incident), width="content")
+            st.page_link(
+                pages.INCIDENT, label="Details", icon=":material/arrow_forward:", icon_position="right",
+                width="content", query_params=state.parameters(incident=incident.id),
+            )  # fmt: skip
+        st.markdown(
             f"**{plain(incident.model)}** · {plain(incident.summary)}  \n"
             f":gray[:small[since {moment_text(incident.since)} · {lasted}{_by(incident)}]]"
         )
-        link.page_link(
-            pages.INCIDENT, label="Details", icon=":material/arrow_forward:", icon_position="right",
-            query_params=state.parameters(incident=incident.id),
-        )  # fmt: skip
 
 
 def _by(incident: IncidentRow) -> str:

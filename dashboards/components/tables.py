@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from dashboards.components.empty import nothing_here
 from dashboards.words import moment_text, size_text
-from monitor.queries import ModelSummary, MonitorRow, NotificationRow, VersionInfo, baseline_progress, format_value
-from monitor.queries.states import describe_bounds
+from monitor.quality.finding import finding_text
+from monitor.queries import (
+    ModelSummary,
+    MonitorRow,
+    NotificationRow,
+    VersionInfo,
+    baseline_progress,
+    describe,
+    describe_bounds,
+    format_value,
+)
 
 VERDICTS = {"ok": "● ok", "breach": "▲ breach", "insufficient": "○ not enough data", "undefined": "○ undefined"}
 
@@ -69,13 +78,23 @@ def monitor_table(monitors: Sequence[MonitorRow]) -> None:
                 "Windows": size_text(monitor.size),
                 "Verdict": VERDICTS.get(latest.verdict, latest.verdict) if latest else "○ not run yet",
                 "Value": format_value(monitor.metric, latest.value) if latest else "–",
-                "Expected": describe_bounds(monitor.metric, latest.low, latest.high) or "–" if latest else "–",
+                "Expected": _expected(monitor),
                 "Window": moment_text(latest.window) if latest else "–",
                 "Fires": f"{monitor.breaches} of {monitor.looks} windows",
                 "Severity": monitor.severity if monitor.enabled else "paused",
             }
         )
     _table(rows)
+
+
+def _expected(monitor: MonitorRow) -> str:
+    """What the latest verdict was reached by; nothing where none was."""
+    latest = monitor.latest
+    if latest is None or latest.verdict not in ("ok", "breach"):
+        return "–"
+    if monitor.metric == "data_quality":
+        return "no finding"
+    return describe_bounds(monitor.metric, latest.low, latest.high) or "–"
 
 
 def notification_table(notifications: Sequence[NotificationRow]) -> None:
@@ -97,6 +116,34 @@ def notification_table(notifications: Sequence[NotificationRow]) -> None:
     )
 
 
+def number_column(metric: str) -> Any:
+    """How a table writes a metric's values, so that they still sort as numbers."""
+    info = describe(metric)
+    formats = {"%": "percent", "ms": "%.0f ms", "s": "%.0f s"}
+    return st.column_config.NumberColumn(format=formats.get(info.unit, "%.3f"), help=info.help)
+
+
+def finding_table(columns: Sequence[Mapping[str, Any]]) -> None:
+    """What is wrong with the data: a row per finding, each value in its own unit."""
+    st.dataframe(
+        [
+            {
+                "What": column["name"],
+                "Finding": str(column.get("kind", "")).replace("_", " "),
+                "Value": finding_text(column.get("kind", ""), column.get("value")),
+                "Limit": finding_text(column.get("kind", ""), column.get("limit")),
+                "Why": column.get("why") or "",
+            }
+            for column in columns
+        ],
+        hide_index=True,
+        column_config={"Why": st.column_config.TextColumn(width="large")},
+    )
+
+
 def _table(rows: list[dict[str, Any]]) -> None:
-    counts = {name: st.column_config.NumberColumn(format="localized") for name in ("Predictions", "Rows")}
-    st.dataframe(rows, hide_index=True, width="stretch", column_config=counts)
+    config: dict[str, Any] = {
+        name: st.column_config.NumberColumn(format="localized") for name in ("Predictions", "Rows")
+    }
+    config["Verdict"] = st.column_config.TextColumn(width=130)
+    st.dataframe(rows, hide_index=True, width="stretch", column_config=config)

@@ -50,6 +50,8 @@ def show_incident(incident_id: IncidentId, as_json: JsonFlag = False) -> None:
         return
     out.print(f"{detail.row.title} ({detail.row.severity}, {detail.row.state})", markup=False)
     out.print(detail.row.summary, markup=False)
+    lasted = f"{'lasted' if detail.row.until else 'for'} {queries.format_duration(detail.row.lasted)}"
+    out.print(f"since {detail.row.since:%Y-%m-%d %H:%M} UTC, {lasted}", markup=False)
     if sentence := detail.evidence.get("explanation", {}).get("sentence"):
         out.print(sentence, markup=False)
     print_rows([dataclasses.asdict(event) for event in detail.events], "no events", False)

@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from monitor.db.models import Incident, IncidentEvent, Model, Monitor, Notification, ResponseRun
+from monitor.db.models import Incident, IncidentEvent, Model, ModelVersion, Monitor, Notification, ResponseRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Subject:
     model: Model
     monitor: Monitor
     runs: Sequence[ResponseRun]
+    versions: Sequence[ModelVersion] = ()
 
 
 def add_notification(session: Session, event_id: int, channel: str, state: str, reason: str, now: datetime) -> None:
@@ -104,6 +105,7 @@ def read_subject(session: Session, notification: Notification) -> Subject:
         model=session.get_one(Model, incident.model_id),
         monitor=session.get_one(Monitor, incident.monitor_id),
         runs=session.scalars(runs).all(),
+        versions=session.scalars(select(ModelVersion).where(ModelVersion.model_id == incident.model_id)).all(),
     )
 
 

@@ -135,7 +135,7 @@ EVIDENCE: dict[str, Any] = {
         {"name": "temp", "value": 0.41, "limit": 0.2, "p_value": 1e-9, "why": "moved up: median 36 → 71"},
         {"name": "plan", "value": 0.24, "limit": 0.2, "p_value": 1e-4, "why": "new category 'secret-plan' at 12 %"},
     ],
-    "versions": [{"name": "2", "share": 0.97, "first_event_time": "2026-03-01T10:00:00+00:00"}],
+    "versions": [{"name": "2", "share": 0.97}],
 }
 
 

@@ -19,6 +19,9 @@ from alerts.outgoing import Outgoing
 from alerts.responses.selection import DEFAULT_METRICS
 from alerts.signing import Signer
 from monitor.config import ChannelSettings, Settings
+from monitor.estimation import ESTIMATED_METRICS
+from monitor.metrics import KNOWN
+from monitor.performance import PERFORMANCE_METRICS
 from monitor.plugins import CHANNELS, RESPONSE_TARGETS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
@@ -42,6 +45,7 @@ def test_the_settings_of_the_page_load_and_build(monkeypatch: pytest.MonkeyPatch
         "retrain": "retrain",
         "alias": "rollback",
     }
+    assert {metric for response in responses.values() for metric in response.settings.metrics} <= KNOWN.keys()
 
 
 def test_the_receiver_of_the_page_verifies_and_drops_repeats() -> None:
@@ -70,6 +74,20 @@ def test_the_channel_of_the_page_works(monkeypatch: pytest.MonkeyPatch, outgoing
 def test_every_plug_in_and_default_is_on_the_page() -> None:
     assert all(f"**{name}**" in PAGE for name in (*CHANNELS.names(), *RESPONSE_TARGETS.names()))
     words = " ".join(PAGE.split())
-    assert all(", ".join(metrics) in words for metrics in DEFAULT_METRICS.values())
     assert f"after {MESSAGES.attempts} attempts" in words
     assert f"{RESPONSES.attempts} attempts" in words
+
+
+def test_the_table_of_default_metrics_is_right() -> None:
+    table = PAGE.split("| | rollback | retraining |")[1].split("\n\n")[0]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    named = {"rollback": set[str](), "retrain": set[str]()}
+    for what, *answers in cells:
+        metrics = set(re.findall(r"`(\w+)`", what)) - {"cost"}
+        metrics |= {"latency_p90", "latency_p95"} if "`latency_p50` … `latency_p99`" in what else set()
+        metrics |= PERFORMANCE_METRICS - {"cost"} if what.startswith("performance") else set()
+        metrics |= ESTIMATED_METRICS if what.startswith("estimated performance") else set()
+        for kind, answer in zip(named, answers, strict=True):
+            named[kind] |= metrics if answer == "yes" else set()
+    assert named == DEFAULT_METRICS
+    assert set().union(*DEFAULT_METRICS.values()) <= KNOWN.keys()

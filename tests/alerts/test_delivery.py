@@ -86,6 +86,7 @@ def test_a_message_is_sent_once_and_its_receipt_kept(world: Any, clock: Clock) -
     assert (row.state, row.attempts, row.receipt, row.sent_at, row.lease_until) == ("sent", 1, "ok", clock(), None)
     assert (message.id, message.kind, message.reason) == (row.id, "opened", "first notification")
     assert message.incident_url == f"https://mon.example/incident?incident={incident.id}"
+    assert message.cause.startswith("Version 2 began to serve on 1 Mar 2026 11:00 UTC, 1 d before the breach")
 
 
 def test_a_failure_is_tried_again_when_it_is_due_under_the_same_id(world: Any, clock: Clock) -> None:

@@ -19,7 +19,7 @@ from alerts.channels.webhook import webhook_body
 from alerts.evidence import shareable
 from alerts.links import incident_link, model_link
 from alerts.messages import Message, build_message, likely_cause, top_columns
-from monitor.db.models import Incident, IncidentEvent, Model, Monitor, ResponseRun
+from monitor.db.models import Incident, IncidentEvent, Model, ModelVersion, Monitor, ResponseRun
 from monitor.db.notifications import Subject
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "alerts"
@@ -41,8 +41,8 @@ EVIDENCE: dict[str, Any] = {
         *({"name": f"x{i}", "value": 0.21, "limit": 0.2} for i in range(10)),
     ],
     "versions": [
-        {"name": "1", "share": 0.03, "first_event_time": "2026-01-01T10:00:00+00:00"},
-        {"name": "2", "share": 0.97, "first_event_time": "2026-03-01T10:00:00+00:00"},
+        {"name": "1", "share": 0.03},
+        {"name": "2", "share": 0.97},
     ],
     "examples": [{"temp": 71.3, "name": "Jane Doe"}],
     "explanation": {
@@ -51,6 +51,13 @@ EVIDENCE: dict[str, Any] = {
         "columns": [{"name": "plan", "drift": 0.24, "why": "secret-plan: 0.0% → 12.0%"}],
     },
 }
+
+
+def version(name: str, first: datetime) -> ModelVersion:
+    return ModelVersion(name=name, first_event_time=first, last_event_time=NOW)
+
+
+VERSIONS = [version("1", SINCE - timedelta(days=60)), version("2", SINCE - timedelta(days=1, hours=1))]
 
 
 def message(kind: str = "opened", public_url: str = "https://mon.example/", **changes: Any) -> Message:
@@ -63,14 +70,15 @@ def message(kind: str = "opened", public_url: str = "https://mon.example/", **ch
         "segment": "all",
         "state": "resolved" if resolved else "open",
         "severity": "critical" if kind == "escalated" else "warning",
-        "title": "AUC below baseline",
+        "title": "churn: AUC out of bounds",
         "since": SINCE,
         "until": SINCE + timedelta(days=2) if resolved else None,
         "opened_at": NOW - timedelta(hours=1),
         "resolved_at": NOW if resolved else None,
         "evidence": EVIDENCE,
     }
-    model = changes.pop("model", "churn")
+    model, size = changes.pop("model", "churn"), changes.pop("window_seconds", 86400)
+    runs = changes.pop("runs", None)
     text = "AUC 0.70 again, back within its bounds" if resolved else "AUC 0.51, expected at least 0.66"
     run = ResponseRun(response="rollback", kind="rollback", state="done" if resolved else "pending", reason="")
     run.verified_at = NOW if resolved else None
@@ -78,8 +86,9 @@ def message(kind: str = "opened", public_url: str = "https://mon.example/", **ch
         event=IncidentEvent(id=7, incident_id=42, at=NOW, kind=kind, author="kedge", text=text),
         incident=Incident(**(facts | changes)),
         model=Model(id=1, name=model),
-        monitor=Monitor(id=1, name="churn-auc", window_seconds=86400),
-        runs=[run],
+        monitor=Monitor(id=1, name="churn-auc", window_seconds=size),
+        runs=[run] if runs is None else runs,
+        versions=VERSIONS,
     )
     reasons = {"opened": "first notification", "escalated": "severity escalated", "resolved": "resolved"}
     return build_message(subject, "msg_7", reasons[kind], NOW, public_url)
@@ -117,7 +126,7 @@ def test_no_feature_value_leaves_the_house(body: Any) -> None:
 )
 def test_evidence_of_any_shape_makes_a_message(body: Any, evidence: dict[str, Any]) -> None:
     for kind in ("opened", "resolved"):
-        assert b"AUC below baseline" in msgspec.json.encode(body(message(kind, evidence=evidence)))
+        assert b"AUC out of bounds" in msgspec.json.encode(body(message(kind, evidence=evidence)))
 
 
 def test_without_a_public_url_there_are_no_links() -> None:
@@ -137,17 +146,50 @@ def test_links_are_absolute_and_quote_names() -> None:
 
 
 def test_the_worst_columns_come_first_and_the_rest_is_counted() -> None:
-    assert message().columns == "temp 0.41 (limit 0.2), plan 0.24 (limit 0.2), x0 0.21 (limit 0.2), +9 more"
-    assert top_columns([]) == ""
+    assert message().columns == "temp 0.41 (limit 0.20), plan 0.24 (limit 0.20), x0 0.21 (limit 0.20), +9 more"
+    assert top_columns([], "drift") == ""
 
 
 def test_an_old_version_is_not_called_the_cause() -> None:
-    def cause(first: str) -> str:
-        return likely_cause(shareable({"versions": [{"name": "2", "first_event_time": first}]}), SINCE)
+    def cause(before: timedelta) -> str:
+        versions = [version("1", SINCE - timedelta(days=60)), version("2", SINCE - before)]
+        return likely_cause(shareable({"versions": [{"name": "2"}]}), SINCE, versions)
 
-    assert cause("2026-03-01T10:00:00+00:00").startswith("Version 2 began to serve on 1 Mar 2026 10:00 UTC, 1 d 1 h")
-    assert "as the breach went on" in cause("2026-03-02T12:00:00+00:00")
-    assert cause("2026-02-01T10:00:00+00:00") == ""
+    assert cause(timedelta(hours=25)).startswith("Version 2 began to serve on 1 Mar 2026 10:00 UTC, 1 d 1 h")
+    assert "as the breach went on" in cause(-timedelta(hours=1))
+    assert cause(timedelta(days=29)) == ""
+
+
+def test_the_first_version_there_is_was_no_deployment() -> None:
+    evidence = shareable({"versions": [{"name": "1"}]})
+    assert likely_cause(evidence, SINCE, [version("1", SINCE - timedelta(hours=1))]) == ""
+
+
+def test_a_version_that_did_not_serve_in_the_breach_is_not_to_blame() -> None:
+    assert likely_cause(shareable({"versions": [{"name": "1"}]}), SINCE, VERSIONS) == ""
+
+
+def test_broken_data_is_told_with_what_is_wrong_and_in_its_unit() -> None:
+    columns = [
+        {"name": "age", "kind": "missing", "value": 0.34, "limit": 0.03, "why": "missing: 1.0% → 34.0%"},
+        {"name": "freshness", "kind": "freshness", "value": 7200.0, "limit": 900.0},
+        {"name": "plan", "kind": "schema", "value": 1.0, "limit": 0.0},
+    ]
+    found = message(metric="data_quality", evidence={"columns": columns}).columns
+    assert found == "freshness 2 h (limit 15 min), plan schema, age missing 34.0 % (limit 3.0 %)"
+
+
+def test_windows_of_a_count_of_rows_are_shown_by_the_time_they_took() -> None:
+    hour = {"start": SINCE.isoformat(), "seconds": 3600}
+    counted = message(window_seconds=-5000, evidence={**EVIDENCE, "window": hour})
+    assert counted.model_url == model_link(
+        "https://mon.example/", "churn", SINCE - timedelta(hours=24), SINCE + timedelta(hours=1)
+    )
+    assert "5000 rows / held-out weeks" in json.dumps(slack_body(counted))
+
+
+def test_where_nothing_acts_the_message_says_how_to_take_the_incident_on() -> None:
+    assert "`kedge incident ack 42`" in message(runs=[]).next_step
 
 
 def test_only_a_resolved_message_has_an_end() -> None:

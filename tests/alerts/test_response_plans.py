@@ -95,6 +95,20 @@ def test_retraining_says_what_comes_first() -> None:
     assert decision == Blocked("version 2, deployed on 1 Mar 2026 00:00 UTC, is to blame; a rollback comes first")
 
 
+def test_what_looks_like_a_broken_pipeline_is_not_trained_on() -> None:
+    def decided(cause: str) -> Decision | Blocked:
+        evidence = {"explanation": {"cause": cause, "reason": "values are missing", "message": "`age` changed"}}
+        return plan_retrain(incident(evidence=evidence), [version("1", -30, 2)], RETRAIN)
+
+    why = "it looks like a broken pipeline (values are missing); a model trained on that would learn it"
+    assert decided("pipeline") == Blocked(why)
+    assert isinstance(decided("world"), Decision)
+    assert isinstance(decided("unclear"), Decision)
+    versions = [version("1", -30, -1), version("2", -1, 2)]
+    broken = incident(evidence={"explanation": {"cause": "pipeline", "reason": "values are missing"}})
+    assert isinstance(plan_rollback(broken, versions, ROLLBACK), Decision)  # the new version may have broken it
+
+
 @pytest.mark.parametrize("evidence", [{}, {"window": None}, {"window": {"start": "soon", "seconds": "long"}}])
 def test_evidence_without_a_window_counts_the_beginning_as_the_end(evidence: dict[str, Any]) -> None:
     at_once = plan_rollback(incident(evidence=evidence), [version("1", -30, 0), version("2", 0, 2)], ROLLBACK)

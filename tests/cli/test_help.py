@@ -72,3 +72,9 @@ def test_the_installed_command_runs() -> None:
 )  # fmt: skip
 def test_wrong_usage_is_status_2(kedge: Kedge, arguments: list[str]) -> None:
     assert kedge(*arguments).status == 2
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: " ".join(path) or "kedge")
+def test_no_sentence_is_broken_where_the_code_breaks_it(path: tuple[str, ...]) -> None:
+    paragraphs = str(EVERY[path].help).split("\n\n")
+    assert [each for each in paragraphs if "\n" in each and not each.startswith(" ")] == []

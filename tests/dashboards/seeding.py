@@ -79,7 +79,7 @@ def seed_flights(session: Session, first: datetime, now: datetime) -> None:
     for day in days:
         profile = columns.window(random, bins, day.warmth)
         row = ProfileRow(model_id=model_id, segment="all", size_seconds=86400, start=day.start, baseline_id=baseline.id)
-        row.payload = encode_profile(profile)
+        row.payload = encode_profile(profile, whole)
         session.add(row)
         _service(writer, random, monitors, day)
         _performance(writer, monitors["auc"], day)
@@ -143,7 +143,7 @@ def _faulty_version(writer: Writer, monitor: Monitor, first: datetime) -> None:
     evidence = {"summary": summary, "value": 0.51, "low": 0.66, "n": 912, "baseline": "first two weeks"}
     evidence |= {"windows_in_breach": 2, "versions": [served]}
     evidence["explanation"] = {
-        "sentence": "AUC went from 0.72 to 0.51. `temp` looks multiplied by 1.8 plus 32: a unit change upstream?",
+        "sentence": "AUC went from 0.72 to 0.51. `temp` looks multiplied by 1.8 and raised by 32: a unit change?",
         "columns": [{"name": "temp", "drift": 0.6, "importance": 0.71, "why": "moved up: median 38 → 100"}],
     }
     incident = writer.incident(monitor, "AUC below baseline", since, opened, evidence)

@@ -90,3 +90,37 @@ def test_deployments_outside_the_range_are_not_drawn() -> None:
 def test_a_rollback_is_named_as_one() -> None:
     chart = charts.volume_chart([], DOMAIN, DEPLOYED, named=True).to_dict()
     assert [row["label"] for row in rows_of(chart, "label")][:2] == ["v2", "back to v1"]
+
+
+def test_a_line_does_not_bridge_windows_that_are_missing_or_short_of_data() -> None:
+    days = [point(0, 0.7), point(1, 0.7), point(4, 0.7), point(5, None), point(6, 0.7)]
+    chart = charts.metric_chart(days, DOMAIN).to_dict()
+    assert [row["run"] for row in rows_of(chart, "run")][:5] == [0, 0, 1, 1, 2]
+    line = next(layer for layer in chart["layer"] if "detail" in layer["encoding"])
+    assert line["encoding"]["detail"]["field"] == "run"
+
+
+def test_an_estimate_is_dashed_and_has_no_marks_of_its_own() -> None:
+    chart = charts.metric_chart(POINTS, DOMAIN, estimate=[point(0, 0.9), point(1, 0.9)]).to_dict()
+    dashed = [layer for layer in chart["layer"] if layer["mark"].get("strokeDash") == [4, 3]]
+    assert len(dashed) == 1
+    assert dashed[0]["mark"]["type"] == "line"
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "number_format"),
+    [("accuracy", 0.2, 0.9, ".0%"), ("error_rate", 0.0, 0.05, ".1%"), ("duplicates", 0.0, 0.002, ".2%"),
+     ("latency_p95", 10.0, 40.0, "~r"), ("memory_bytes_max", 0.0, 5e8, "~s")],
+)  # fmt: skip
+def test_no_two_ticks_of_an_axis_are_written_alike(metric: str, low: float, high: float, number_format: str) -> None:
+    assert charts.style.axis_labels(metric, low, high) == (number_format, "")
+
+
+def test_an_axis_of_seconds_is_written_in_days_hours_and_minutes() -> None:
+    chart = charts.metric_chart([point(0, 86400.0, "label_delay_p95", low=None)], DOMAIN).to_dict()
+    marks = next(layer for layer in chart["layer"] if "shape" in layer["encoding"])
+    assert "' d'" in marks["encoding"]["y"]["axis"]["labelExpr"]
+
+
+def test_shares_that_are_all_zero_have_an_axis_of_a_percent() -> None:
+    assert charts.metric.value_domain([point(0, 0.0, "repeated_ids", low=None)]) == (0.0, 0.01)

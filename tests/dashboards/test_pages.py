@@ -72,8 +72,8 @@ def test_the_model_page_opens_with_the_headline_and_four_cards(control: Path, op
     assert cards["AUC"][1] == "expected at least 0.66"
     assert cards["Latency p95"][1] == "expected at most 60 ms"
     assert len(cards) == 4
-    assert [tab.label for tab in app.tabs] == [
-        "Timeline", "Performance", "Service", "Incidents", "Versions and baseline"]  # fmt: skip
+    tabs = ["Timeline", "Performance", "Data quality", "Segments", "Service", "Incidents", "Versions and baseline"]
+    assert [tab.label for tab in app.tabs] == tabs
 
 
 def test_the_model_page_of_a_model_without_data_is_grey_and_not_red(control: Path, open_page: Open) -> None:

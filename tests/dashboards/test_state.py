@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dashboards import state, words
 from dashboards.components import drift
+from dashboards.components.badges import plain, quoted
 from dashboards.components.filters import whole_windows
 from dashboards.state import View, choose, parameters, parse, time_range
 
@@ -99,3 +100,9 @@ def test_examples_in_docstrings_are_true(module) -> None:  # type: ignore[no-unt
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_names_between_backticks_are_code_and_all_else_is_plain() -> None:
+    assert quoted("`a*b` moved, _c_ too.") == "`a*b` moved, \\_c\\_ too."
+    assert quoted("one ` only") == plain("one ` only")
+    assert quoted("`<b>`") == "`<b>`"

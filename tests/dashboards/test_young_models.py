@@ -35,7 +35,8 @@ def test_a_new_model_says_what_it_waits_for(tmp_path: Path, open_page: Open) -> 
     text = text_of(app)
     assert ":gray-badge[:material/school: Learning]" in text
     assert "The first window closes 4 Mar 12:02 UTC." in text
-    assert "No baseline yet: 10 of 5,000 predictions for its baseline" in text
+    app.session_state["tab"] = "Versions and baseline"
+    assert "No baseline yet: 10 of 5,000 predictions for its baseline" in text_of(app.run())
 
 
 def test_the_overview_does_not_call_a_new_model_fine(tmp_path: Path, open_page: Open) -> None:
