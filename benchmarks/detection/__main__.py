@@ -25,7 +25,7 @@ def main() -> None:
     scale = 0.02 if wanted.quick else 1.0
     results = Results(
         measure_rates(scale),
-        measure_power(references=2, calm=300, drifted=20) if wanted.quick else measure_power(20, 600, 30),
+        measure_power(20, 30, 2) if wanted.quick else measure_power(references=20, calm=600, drifted=30),
         [] if wanted.quick else measure_delays(),
         tiny_shift_alarms(1 if wanted.quick else 5),
         outlier_effects(20 if wanted.quick else 500),

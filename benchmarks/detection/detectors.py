@@ -13,11 +13,13 @@ from scipy import stats
 
 from benchmarks.detection.samples import Rows
 from monitor.baselines import category_bins, numeric_bins
+from monitor.drift import DriftRule
 from monitor.drift.null import p_values
 from monitor.drift.reference import ReferenceColumn, prepare_columns
 from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
 
 TINY = 1e-300
+LEAST_ROWS = DriftRule().min_rows
 
 
 class Detector(Protocol):
@@ -42,8 +44,19 @@ class Kedge(Detector):
             {name: int(count) for name, count in zip(self._names.values(), counts, strict=False)}
         ).categories
         self._edges = () if categorical else numeric_bins(reference).edges
-        parts = [{"x": self.profile(block)} for block in blocks]
-        self.reference: ReferenceColumn = prepare_columns({"x": self.profile(reference)}, parts, 50)["x"]
+        self._blocks = [self.profile(block) for block in blocks]
+        self._whole = self.profile(reference)
+        self.reference: ReferenceColumn
+        self.as_one_model([self])
+
+    @staticmethod
+    def as_one_model(columns: Sequence[Kedge]) -> None:
+        """Make these the columns of one model: each lends the others its blocks' certainty."""
+        named = {str(at): column for at, column in enumerate(columns)}
+        blocks = [dict(zip(named, parts, strict=True)) for parts in zip(*(c._blocks for c in columns), strict=True)]
+        made = prepare_columns({name: column._whole for name, column in named.items()}, blocks, LEAST_ROWS)
+        for name, column in named.items():
+            column.reference = made[name]
 
     def profile(self, rows: Rows) -> ColumnProfile:
         if self._categorical:

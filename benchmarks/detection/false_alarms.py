@@ -21,12 +21,16 @@ Model = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`rows` per window; the baseline is `blocks` such windows, or 5,000 independent rows in ten blocks for None."""
+    """`rows` per window; the baseline is `blocks` such windows, or 5,000 independent rows in ten blocks for None.
+
+    `per_baseline` windows are compared with one baseline before the next is drawn.
+    """
 
     name: str
     rows: int
     windows: int
     blocks: int | None = None
+    per_baseline: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,12 @@ def scenarios(scale: float) -> list[Scenario]:
         Scenario("autocorrelated (0.9)", 1000, max(20, int(scale * 1000)), 50),
         Scenario("daily and weekly season", 100, max(20, int(scale * 1500)), 336),
         Scenario("daily and weekly season", 500, max(20, int(scale * 1000)), 336),
+        Scenario("one weather, ten windows known", 500, max(20, int(scale * 1000)), 10, 5),
     ]
-    calm = [Scenario("independent", rows, max(20, int(scale * n))) for rows, n in sizes.items()]
+    calm = [
+        Scenario("independent", rows, max(20, int(scale * n)), None, 100 if rows <= 1000 else 20)
+        for rows, n in sizes.items()
+    ]
     return calm + moving
 
 
@@ -57,12 +65,11 @@ def measure_rates(scale: float) -> list[Rates]:
 
 def _rates(at: int, scenario: Scenario) -> Rates:
     random = np.random.default_rng([31, at])
-    per_baseline = 100 if scenario.rows <= 1000 else 20
     alarms: dict[str, list[bool]] = {"Kedge": [], "Evidently": [], "NannyML": [], "alibi-like": []}
     peers_too = scenario.rows <= 1000
     done = 0
     while done < scenario.windows:
-        count = min(per_baseline, scenario.windows - done)
+        count = min(scenario.per_baseline, scenario.windows - done)
         reference, blocks, windows = _drawn(random, scenario, count)
         kedge, peers = _kedge(reference, blocks), _peers(reference, scenario.rows) if peers_too and done < 400 else {}
         for window in windows:
@@ -79,7 +86,10 @@ def _drawn(random: np.random.Generator, scenario: Scenario, windows: int) -> tup
         reference = _independent(random, 5000)
         return reference, np.array_split(reference, 10), [_independent(random, n) for _ in range(windows)]
     total = (scenario.blocks + windows) * n
-    rows = _autocorrelated(random, total) if "auto" in scenario.name else _seasonal(random, total, n)
+    if "auto" in scenario.name:
+        rows = _autocorrelated(random, total)
+    else:
+        rows = _seasonal(random, total, n) if "season" in scenario.name else _one_weather(random, total, n)
     parts = np.split(rows, scenario.blocks + windows)
     return rows[: scenario.blocks * n], parts[: scenario.blocks], parts[scenario.blocks :]
 
@@ -102,6 +112,12 @@ def _seasonal(random: np.random.Generator, n: int, per_window: int) -> Model:
     hour = np.arange(n)[:, None] // per_window
     phase, daily = random.uniform(0, 2 * np.pi, COLUMNS), random.uniform(0.3, 1.5, COLUMNS)
     level = daily * np.sin(2 * np.pi * hour / 24 + phase) + 0.3 * np.sin(2 * np.pi * hour / 168 + 2 * phase)
+    return _with_categories(random.normal(size=(n, COLUMNS)) + level)
+
+
+def _one_weather(random: np.random.Generator, n: int, per_window: int) -> Model:
+    """Every window has a level of its own, which all columns follow."""
+    level = np.repeat(random.normal(0, 0.3, n // per_window), per_window)[:, None]
     return _with_categories(random.normal(size=(n, COLUMNS)) + level)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.detection.detectors import DETECTORS, PEERS, Detector
-from benchmarks.detection.samples import KINDS, Draw, Kind
+from benchmarks.detection.detectors import DETECTORS, PEERS, Detector, Kedge
+from benchmarks.detection.samples import KINDS, Kind, Rows
 
-COLUMNS, RATE, REFERENCE_ROWS = 20, 0.01, 5000
+COLUMNS, RATE, REFERENCE_ROWS, BLOCKS = 20, 0.01, 5000, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,9 @@ def _kind(at: int, kind: Kind, references: int, calm: int, drifted: int) -> Powe
     shares: dict[str, list[float]] = {name: [] for name in DETECTORS}
     for rows, grades in kind.grades.items():
         random = np.random.default_rng([23, at, rows])
-        made = [_made(kind, random) for _ in range(references)]
-        limits = {name: _limit(name, made, kind.before, random, rows, calm) for name in DETECTORS}
+        made = _made(kind, random, references)
+        same = [[kind.before(random, rows) for _ in range(calm)] for _ in made]
+        limits = {name: _limit(name, made, same) for name in DETECTORS}
         for grade in grades:
             draw = kind.after(grade)
             windows = [[draw(random, rows) for _ in range(drifted)] for _ in made]
@@ -56,14 +57,20 @@ def _kind(at: int, kind: Kind, references: int, calm: int, drifted: int) -> Powe
     return Power(kind.name, {name: float(np.mean(found)) for name, found in shares.items()})
 
 
-def _made(kind: Kind, random: np.random.Generator) -> dict[str, Detector]:
-    reference = kind.before(random, REFERENCE_ROWS)
-    return {name: make(reference, kind.categorical) for name, make in DETECTORS.items()}
+def _made(kind: Kind, random: np.random.Generator, references: int) -> list[dict[str, Detector]]:
+    """Detectors of each reference. Kedge knows the references as one model's columns, with their blocks, as it does
+    when it runs; the peers' scores against one reference are in the same order with chunks and without."""
+    made: list[dict[str, Detector]] = []
+    models: list[Kedge] = []
+    for _ in range(references):
+        reference = kind.before(random, REFERENCE_ROWS)
+        models.append(Kedge(reference, kind.categorical, np.array_split(reference, BLOCKS)))
+        made.append({name: DETECTORS[name](reference, kind.categorical) for name in PEERS})
+    Kedge.as_one_model(models)
+    return [{"Kedge": ours, **theirs} for ours, theirs in zip(models, made, strict=True)]
 
 
-def _limit(
-    name: str, made: list[dict[str, Detector]], draw: Draw, random: np.random.Generator, rows: int, calm: int
-) -> float:
+def _limit(name: str, made: list[dict[str, Detector]], calm: list[list[Rows]]) -> float:
     """The score that one of twenty calm columns exceeds in 1 % of windows."""
-    scores = [s for detectors in made for s in detectors[name].scores([draw(random, rows) for _ in range(calm)])]
+    scores = [s for detectors, own in zip(made, calm, strict=True) for s in detectors[name].scores(own)]
     return float(np.quantile(scores, (1 - RATE) ** (1 / COLUMNS)))

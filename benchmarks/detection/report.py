@@ -15,8 +15,9 @@ _METHOD = """\
 decides by its own defaults: Kedge as a new model is watched (one window, before persistence), Evidently at its
 thresholds, NannyML three deviations above the mean of its reference chunks, and tests (KS, chi-squared) at 5 % with
 Bonferroni's correction. In the second each detector's limit is set so that 1 % of windows of twenty calm columns alarm,
-so that no tool wins by alarming more; each kind is the mean of several magnitudes at 100 and 1,000 rows. The peers'
-values are computed by their formulas, which tests compare with the packages' own."""
+so that no tool wins by alarming more; all see the same windows, and Kedge its baseline in ten blocks, as it keeps them;
+each kind is the mean of several magnitudes at 100 and 1,000 rows. The peers' values are computed by their formulas,
+which tests compare with the packages' own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +103,5 @@ def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
 
 
-def _windows(value: float) -> str:
-    return "not found" if value >= 290 else f"{value:.0f}"
+def _windows(value: int | None) -> str:
+    return "not found" if value is None else str(value)

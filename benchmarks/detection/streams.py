@@ -37,11 +37,17 @@ STREAMS = (
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Windows until the change is found, by detector; `calm` windows before the change set the limits."""
+    """Windows until the change is found, by detector, None if it never is; `calm` windows before it set the limits."""
 
     stream: Stream
     calm: int
-    windows: dict[str, float]
+    after: int
+    windows: dict[str, int | None]
+
+    def waited(self, name: str) -> int:
+        """Windows that went by without an alarm, and the one with it: all of them if it never came."""
+        found = self.windows[name]
+        return self.after if found is None else found
 
 
 def measure_delays() -> list[Delay]:
@@ -53,7 +59,7 @@ def delay_ratio(delays: list[Delay]) -> float | None:
     """Kedge's delays over those of the best single peer, summed over the streams; None without streams."""
     if not delays:
         return None
-    totals = {name: sum(delay.windows[name] for delay in delays) for name in DETECTORS}
+    totals = {name: sum(delay.waited(name) for delay in delays) for name in DETECTORS}
     return totals["Kedge"] / min(total for name, total in totals.items() if name != "Kedge")
 
 
@@ -62,7 +68,7 @@ def _delay(stream: Stream) -> Delay:
     columns = {name: _numbers(table[name]) for name in stream.columns}
     calm = range(stream.reference, stream.onset - stream.rows + 1, stream.rows)
     after = range(stream.onset, min(len(table), stream.onset + 300 * stream.rows) - stream.rows + 1, stream.rows)
-    found = {}
+    found: dict[str, int | None] = {}
     for name, make in DETECTORS.items():
         detectors = {
             column: _made(make, values[: stream.reference], kind, stream.rows)
@@ -70,14 +76,13 @@ def _delay(stream: Stream) -> Delay:
         }
         before = [_score(detectors, columns, at, stream.rows) for at in calm]
         limit = max(before)
-        late = next((n for n, at in enumerate(after, 1) if _score(detectors, columns, at, stream.rows) > limit), None)
-        found[name] = float(late if late is not None else len(after))
-    return Delay(stream, len(calm), found)
+        over = (n for n, at in enumerate(after, 1) if _score(detectors, columns, at, stream.rows) > limit)
+        found[name] = next(over, None)
+    return Delay(stream, len(calm), len(after), found)
 
 
 def _made(make: type[Detector], reference: Rows, categorical: bool, rows: int) -> Detector:
-    parts = max(10, min(100, reference.size // rows))
-    blocks = [] if make is Alibi else np.array_split(reference, parts)
+    blocks = [] if make is Alibi else np.array_split(reference, reference.size // rows)
     return make(reference, categorical, blocks)
 
 

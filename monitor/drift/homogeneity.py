@@ -10,19 +10,22 @@ Array = NDArray[np.float64]
 
 
 LEAST_EXPECTED = 5.0
+# Bins are made of the reference's own rows: of fewer than these it knows too little of a bin's share.
+LEAST_KNOWN = 20.0
 
 
 def pool_bins(reference: Array, n: float, least: float = LEAST_EXPECTED) -> NDArray[np.int64]:
     """The group of each bin: neighbours are pooled until a window of n rows is expected to have `least` rows in each
-    group (Cochran 1954). Never by size: the smallest counts of a sample are smaller than their true shares."""
-    expected = reference * (n / reference.sum())
+    group (Cochran 1954), and the reference has twenty. Never by size: the smallest counts of a sample are smaller than
+    their true shares."""
+    needed = max(least * reference.sum() / n, LEAST_KNOWN)
     groups, group, held = np.zeros(reference.size, dtype=np.int64), 0, 0.0
-    for at, rows in enumerate(expected.tolist()):
-        if held >= least:
+    for at, rows in enumerate(reference.tolist()):
+        if held >= needed:
             group, held = group + 1, 0.0
         groups[at] = group
         held += rows
-    if held < least and group:
+    if held < needed and group:
         groups[groups == group] = group - 1
     return groups
 

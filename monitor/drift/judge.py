@@ -29,12 +29,15 @@ from monitor.profiles import ColumnProfile, WindowProfile
 
 # A mean that moves by 0.14 standard deviations, or a PSI of 0.02: less is nothing to wake anybody for.
 SMALLEST = 0.05
-# The approximations behind p-values are good to a quarter; so 1 % of windows is never exceeded.
-RATE = 0.0075
+# The approximations behind p-values are good to a half at a hundred rows; so 1 % of windows is not exceeded.
+RATE = 0.006
 
 
 class ColumnVerdict(msgspec.Struct, frozen=True):
-    """One column of one window: `value` is the distance, `limit` the smallest that counts, `p_value` corrected."""
+    """One column of one window: `value` is the distance, `limit` the smallest that counts, `p_value` corrected.
+
+    A column in breach is never below its limit.
+    """
 
     name: str
     value: float | None
@@ -86,8 +89,9 @@ def _unusable(
     """The verdict on a column that can't be compared; None where it can."""
     if type(current) is not type(reference.profile) or current is None:
         return _without_value(name, 0, rule.smallest, Status.UNDEFINED, "the column is absent or changed its kind")
-    if current.rows < rule.min_rows:
-        why = f"{current.rows} rows, {rule.min_rows} needed"
+    needed = max(rule.min_rows, 1)
+    if current.rows < needed:
+        why = f"{current.rows} rows, {needed} needed"
         return _without_value(name, current.rows, rule.smallest, Status.INSUFFICIENT, why)
     if not reference.counts.sum():
         return _without_value(name, current.rows, rule.smallest, Status.UNDEFINED, "the baseline has no rows of it")
@@ -120,7 +124,9 @@ def _correct(verdicts: Sequence[ColumnVerdict], rate: float) -> list[ColumnVerdi
 def _with_correction(verdict: ColumnVerdict, p_value: float, rate: float) -> ColumnVerdict:
     breach = verdict.breach and p_value <= rate
     why = verdict.why if breach or not verdict.breach else f"{verdict.why}; no more than the baseline itself varies"
-    return msgspec.structs.replace(verdict, p_value=p_value, breach=breach, why=why)
+    # What blocks make usual is about distances of any cause; one cause may be sure where the distance is smaller.
+    limit = min(verdict.limit, verdict.value) if breach and verdict.value is not None else verdict.limit
+    return msgspec.structs.replace(verdict, limit=limit, p_value=p_value, breach=breach, why=why)
 
 
 def _without_value(name: str, n: int, limit: float, status: Status, why: str) -> ColumnVerdict:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import special  # of these few functions: scipy.stats takes half a second and 80 MB
 
 from monitor.drift.homogeneity import LEAST_EXPECTED, chance_moments, chi_squared, pool_bins, pooled, upper_tail
-from monitor.drift.reference import ReferenceColumn, all_counts
+from monitor.drift.reference import UNSEEN_BIN, ReferenceColumn, all_counts
 from monitor.drift.saddlepoint import signed_roots
 from monitor.drift.scores import CATEGORY_SHAPE, COARSE_SHAPE, FINE_SHAPE, Array, part_counts
 from monitor.profiles import ColumnProfile, NumericProfile
@@ -91,6 +91,8 @@ def _roots(rows: Sequence[_Row]) -> Array:
 def _tail(row: _Row, root: float, reference: ReferenceColumn, current: ColumnProfile) -> float:
     """Unusual both for chance and for the baseline's own blocks."""
     statistic = reference.statistics[row.at]
+    if statistic.name == "unseen" and root < 0 and reference.guesses_unseen:
+        return 1.0
     by_chance = float(2 * special.ndtr(-abs(root)))
     over_time = reference.dispersions[row.at].tail(root, row.effective, statistic.heavy)
     if statistic.name == "location" and reference.medians.size and isinstance(current, NumericProfile):
@@ -111,9 +113,10 @@ def _shapes(reference: ReferenceColumn, current: ColumnProfile) -> list[tuple[fl
 
 
 def _shape(weight: float, reference: ReferenceColumn, after: Array, least_expected: float) -> tuple[float, float]:
-    rows = 1 / (1 / after.sum() + 1 / reference.counts.sum())
-    groups = pool_bins(reference.counts, float(after.sum()), least_expected)
-    before, after = pooled(reference.counts, groups), pooled(after, groups)
+    before = _without_missed_guess(reference, after)
+    rows = 1 / (1 / after.sum() + 1 / before.sum())
+    groups = pool_bins(before, float(after.sum()), least_expected)
+    before, after = pooled(before, groups), pooled(after, groups)
     mean, deviation = chance_moments(before, after)
     if deviation <= 0:
         return 0.0, 1.0
@@ -122,6 +125,16 @@ def _shape(weight: float, reference: ReferenceColumn, after: Array, least_expect
     if reference.shapes is None:
         return weight, by_chance
     return weight, max(by_chance, reference.shapes.tail(max(value - mean, 0.0), rows))
+
+
+def _without_missed_guess(reference: ReferenceColumn, after: Array) -> Array:
+    """The reference's counts; where it guesses how many rows will be of new categories, no more than there are: that
+    none came is no drift."""
+    if not reference.guesses_unseen:
+        return reference.counts
+    before = reference.counts.copy()
+    before[UNSEEN_BIN] = min(before[UNSEEN_BIN], after[UNSEEN_BIN] * before.sum() / after.sum())
+    return before
 
 
 def usual_distance(reference: ReferenceColumn) -> float:

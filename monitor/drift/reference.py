@@ -14,18 +14,20 @@ from monitor.drift.dispersion import LEAST_BLOCKS, Dispersion, between_blocks, m
 from monitor.drift.homogeneity import chance_moments, chi_squared
 from monitor.drift.scores import Array, Statistic, expected_counts, part_counts, statistics_of
 from monitor.identity_cache import IdentityCache
-from monitor.profiles import ColumnProfile, NumericProfile
+from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
 from monitor.profiles.columns import bin_counts
 
 PREDICTION = "prediction"
+# So many deviations by which the blocks' X2 exceeds chance say something of this column alone.
+_BEYOND_DOUBT = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class ShapeBlocks:
     """How shapes differ between the blocks beyond chance.
 
-    `excess` is by how much X2 exceeds its mean by chance, per row and on average over so many `blocks`; `divergences`
-    the Jensen-Shannon divergence of each beyond chance.
+    `excess` is by how much X2 usually exceeds its mean by chance, per row, as so many `blocks` tell; `divergences` the
+    Jensen-Shannon divergence of each beyond chance.
     """
 
     excess: float
@@ -34,7 +36,7 @@ class ShapeBlocks:
 
     def tail(self, excess: float, rows: float) -> float:
         """Chance of a window whose X2 exceeds chance by this: X2 is a square of what moves between windows."""
-        usual = max(self.excess, 0.0) * rows
+        usual = self.excess * rows
         if usual <= 0:
             return 0.0
         return float(2 * special.stdtr(self.blocks - 1, -math.sqrt(excess / usual)))
@@ -50,6 +52,15 @@ class ReferenceColumn:
     dispersions: Sequence[Dispersion]
     medians: Array
     shapes: ShapeBlocks | None
+
+    @property
+    def guesses_unseen(self) -> bool:
+        """Whether no row of it is of a category without a bin, so that how many will be is a guess."""
+        return isinstance(self.profile, CategoricalProfile) and not self.profile.unseen
+
+
+UNSEEN_BIN = -2
+"""Of a categorical column's counts: before the last, which is of missing values."""
 
 
 def all_counts(profile: ColumnProfile) -> Array:
@@ -78,7 +89,7 @@ def prepare_columns(
             statistics[name],
             dispersions[name],
             _medians(usable[name]),
-            _shapes(profile, usable[name]),
+            _shapes(profile, usable[name], _excess_of(statistics[name], dispersions[name])),
         )
         for name, profile in columns.items()
     }
@@ -104,9 +115,24 @@ def _dispersions(
 
 
 def _with_floor(statistics: Sequence[Statistic], found: list[Dispersion]) -> list[Dispersion]:
-    """Far scores follow the location, and few blocks show too little of how far: they vary at least as it does."""
-    least = max((d.between for s, d in zip(statistics, found, strict=True) if s.name == "location"), default=0.0)
-    return [replace(d, between=max(d.between, least)) if s.far else d for s, d in zip(statistics, found, strict=True)]
+    """Other scores follow the location, and few blocks show too little of how far.
+
+    Far scores vary at least as it does. A spread moves by d^2 / sqrt(2) deviations when the location moves by d, whose
+    mean square is 3 (mean d^2)^2 / 2 where d is normal.
+    """
+    location = max((d.between for s, d in zip(statistics, found, strict=True) if s.name == "location"), default=0.0)
+    return [
+        replace(d, between=max(d.between, location if s.far else 1.5 * location**2)) if s.heavy else d
+        for s, d in zip(statistics, found, strict=True)
+    ]
+
+
+def _excess_of(statistics: Sequence[Statistic], dispersions: Sequence[Dispersion]) -> float:
+    """The excess of X2 per row that the statistics' own variation makes: X2 is the sum of squares of such as these.
+
+    Told from all columns together, where one column's X2 over few blocks is mostly chance.
+    """
+    return sum(d.between * s.part_of_shape for s, d in zip(statistics, dispersions, strict=True))
 
 
 def _medians(blocks: Sequence[ColumnProfile]) -> Array:
@@ -115,22 +141,24 @@ def _medians(blocks: Sequence[ColumnProfile]) -> Array:
     return np.array(usable if len(usable) >= LEAST_BLOCKS else [])
 
 
-def _shapes(profile: ColumnProfile, blocks: Sequence[ColumnProfile]) -> ShapeBlocks | None:
+def _shapes(profile: ColumnProfile, blocks: Sequence[ColumnProfile], least_excess: float) -> ShapeBlocks | None:
     counts = [all_counts(block) for block in blocks if block.rows]
     if len(counts) < LEAST_BLOCKS:
         return None
     reference = all_counts(profile)
-    excess, weights, divergences = [], [], []
+    excess, variance, weights, divergences = 0.0, 0.0, 0.0, []
     for block in counts:
         rest = np.maximum(reference - block, 0.0)
         rest = rest if rest.sum() else reference
         rows = 1 / (1 / block.sum() + 1 / rest.sum())
-        excess.append((chi_squared(rest, block) - chance_moments(rest, block)[0]) / rows)
-        weights.append(rows)
+        mean, deviation = chance_moments(rest, block)
+        excess, variance, weights = excess + chi_squared(rest, block) - mean, variance + deviation**2, weights + rows
         # By chance alone a divergence of k bins is about (k - 1) / 8 per row.
         by_chance = (np.count_nonzero(reference) - 1) / 8 / rows
         divergences.append(max(divergence(rest, block) - by_chance, 0.0))
-    return ShapeBlocks(float(np.average(excess, weights=weights)), len(excess), np.array(divergences))
+    beyond_doubt = excess > _BEYOND_DOUBT * math.sqrt(variance)
+    usual = max(excess / weights, least_excess) if beyond_doubt else least_excess
+    return ShapeBlocks(usual, len(counts), np.array(divergences))
 
 
 def divergence(reference: Array, current: Array) -> float:

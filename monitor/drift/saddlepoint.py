@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _STEPS = 30
-_NEAR = 0.05
+# Nearer than this the correction is nothing, and nothing over nothing to compute.
+_NEAR = 0.5
 _MOST_CORRECTION = 0.5
 # Beyond this many deviations nothing is decided by the exact value any more.
 _FAR = 40.0
@@ -30,7 +31,8 @@ def signed_roots(scores: Array, shares: Array, difference: Array, n: Array, tota
     spread = np.sqrt((shares * (scores - mean) ** 2).sum(axis=1))
     varies = spread > 1e-12
     scale = np.where(varies, spread, 1.0)
-    s = (scores - mean) / scale[:, None]
+    # Bins without rows would make the largest exponent, beside which all others vanish.
+    s = np.where(shares > 0, (scores - mean) / scale[:, None], 0.0)
     x = difference / scale * np.sqrt(1 / (1 / n + 1 / total))
     return np.where(varies, _roots(s, shares, x, n, total), 0.0)
 
@@ -58,7 +60,7 @@ def _roots(s: Array, p: Array, x: Array, n: Array, total: Array) -> Array:
     # the root, otherwise a few hundredths, grows without end.
     with np.errstate(divide="ignore", invalid="ignore"):
         correction = np.clip(np.nan_to_num(np.log(v / w) / w), -_MOST_CORRECTION, _MOST_CORRECTION)
-    found = np.where(np.abs(w) < _NEAR, x, w + np.where(np.abs(w) > _MOST_CORRECTION, correction, 0.0))
+    found: Array = np.where(np.abs(w) > _NEAR, w + correction, w)
     return np.clip(found, -_FAR, _FAR)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special  # of these few functions: scipy.stats takes half a second and 80 MB
 
-from monitor.profiles import ColumnProfile, NumericProfile
+from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
 from monitor.profiles.columns import bin_counts
 
 Array = NDArray[np.float64]
@@ -31,6 +31,7 @@ MOST_CELLS = 20
 TAIL_SHARE = 0.0051
 _FAR = frozenset({"skewness", "humps", "low_tail", "high_tail"})
 _HEAVY = _FAR | {"rank_spread", "spread"}
+_FREE = frozenset({"location", "spread", "skewness", "humps"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,13 @@ class Statistic:
         """Whether it looks at the ends of the distribution most."""
         return self.name in _FAR
 
+    @property
+    def part_of_shape(self) -> float:
+        """How much of its square is in X2: all of what scores that are free of each other see; 1 - share of a bin."""
+        if self.part == "values" and self.name not in ("category", "unseen"):
+            return float(self.name in _FREE)
+        return 1 - float(self.reference @ self.scores / max(self.reference.sum(), 1.0))
+
 
 def statistics_of(reference: ColumnProfile) -> list[Statistic]:
     """The statistics of one column. Those whose score does not vary in it say nothing, and are left out later."""
@@ -60,7 +68,7 @@ def statistics_of(reference: ColumnProfile) -> list[Statistic]:
         found = _numeric(bin_counts(reference))
         found.append(_indicator("infinite", INFINITE, part_counts(reference, "infinite")))
     else:
-        found = _categorical(expected_counts(reference))
+        found = _categorical(expected_counts(reference), _known_of_unseen(reference))
     return [*found, _indicator("missing", MISSING, part_counts(reference, "missing"))]
 
 
@@ -80,6 +88,18 @@ def expected_counts(reference: ColumnProfile) -> Array:
             expected[counts == times] = min(times, (times + 1) * of[times + 1] / of[times])
     expected[-1] = of[1]
     return expected
+
+
+def _known_of_unseen(reference: CategoricalProfile) -> float:
+    """Which share of its rows a baseline is worth where it is about categories that it has not seen.
+
+    With a categories seen once and b seen twice in N rows, the unseen ones' share is a / N with variance
+    (a + 2 b) / N^2 (Robbins 1968), as a share counted in a / (a + 2 b) of the rows has.
+    """
+    if reference.unseen:
+        return 1.0
+    once, twice = (sum(count == times for count in reference.counts) for times in (1, 2))
+    return (once + 1) / (once + 2 * twice + 1)
 
 
 def part_counts(profile: ColumnProfile, part: Part) -> Array:
@@ -116,11 +136,11 @@ def _numeric(counts: Array) -> list[Statistic]:
     return [Statistic(name, "values", weight, score, counts) for name, (weight, score) in scores.items()]
 
 
-def _categorical(counts: Array) -> list[Statistic]:
+def _categorical(counts: Array, known_of_unseen: float) -> list[Statistic]:
     """The largest categories one by one; the last bin holds those that the baseline does not know."""
     largest = np.argsort(-counts[:-1], kind="stable")[:MOST_CELLS]
     cells = [_cell("category", CATEGORIES / max(largest.size, 1), counts, int(at)) for at in sorted(largest)]
-    return [*cells, _cell("unseen", UNSEEN, counts, counts.size - 1)]
+    return [*cells, _cell("unseen", UNSEEN, counts * known_of_unseen, counts.size - 1)]
 
 
 def _cell(name: str, weight: float, counts: Array, at: int) -> Statistic:

@@ -8,13 +8,13 @@ import numpy as np
 from scipy import special
 
 from monitor.baselines import BaselineProfile, CategoryBins
+from monitor.drift.dispersion import LEAST_BLOCKS
 from monitor.drift.judge import ColumnVerdict, DriftRule, judge_columns
 from monitor.identity_cache import IdentityCache
 from monitor.points import Status
 from monitor.profiles import CategoricalProfile, WindowProfile
 
 NAME = "target"
-LEAST_BLOCKS = 5
 _labels: IdentityCache[BaselineProfile] = IdentityCache()
 
 
@@ -71,7 +71,7 @@ def _mean(baseline: BaselineProfile, window: WindowProfile, rule: DriftRule) -> 
 
 
 def _over_time(baseline: BaselineProfile, mean: float, least: int) -> float:
-    """Chance that one more block's mean is this far out (Student's prediction interval); 0 without five blocks."""
+    """Chance that one more block's mean is this far out (Student's prediction interval); 0 without three blocks."""
     found = [block.labelled.errors.labels for block in baseline.blocks]
     means = np.array([labels.mean for labels in found if labels.n >= least])
     if means.size < LEAST_BLOCKS:

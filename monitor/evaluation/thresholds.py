@@ -32,6 +32,7 @@ def bounds_of(threshold: Mapping[str, Any], point: Point, normal: Sequence[float
     a relative threshold, the value of the window it is relative to. Raises InvalidValue for a threshold of an unknown
     kind or direction, and for a constant one without a bound.
     """
+    normal = [value for value in normal if math.isfinite(value)]  # one label of 1e200 makes a block's RMSE infinite
     match threshold.get("kind"):
         case "constant":
             return _constant(threshold)

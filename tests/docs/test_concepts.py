@@ -44,7 +44,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
         f"`monitoring.smallest_drift`, {SMALLEST} by default",
         f"a grid** of 1/{SCORE_BINS_PER_UNIT} of the score, and latencies to {RELATIVE_ERROR:.0%}".replace("%", " %"),
         {8: "It takes eight windows with rows"}[LEAST_WINDOWS],
-        {5: "This needs five blocks or more"}[LEAST_BLOCKS],
+        {3: "This needs three blocks or more"}[LEAST_BLOCKS],
         {5: "else in earlier windows, five at least"}[LEAST_NORMAL],
         {10: "ten equal parts of its time"}[PARTS],
     ],

@@ -28,9 +28,9 @@ def test_blocks_of_independent_rows_vary_by_chance_alone() -> None:
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.15)
 
 
-def test_fewer_than_five_blocks_and_a_constant_column_say_nothing() -> None:
+def test_fewer_than_three_blocks_and_a_constant_column_say_nothing() -> None:
     counts = np.array([10.0, 20.0])
-    assert between_blocks(statistic(counts * 4), [counts] * 4) is None
+    assert between_blocks(statistic(counts * 2), [counts] * 2) is None
     constant = Statistic("location", "values", 1.0, np.array([1.0, 1.0]), counts * 6)
     assert between_blocks(constant, [counts] * 6) is None
 
@@ -39,14 +39,46 @@ def test_calm_columns_lend_each_other_their_certainty() -> None:
     random = np.random.default_rng(2)
     calm = [Between(float(random.chisquare(10) / 10), 300, 10) for _ in range(40)]
     assert all(each.freedom == np.inf for each in moderate(calm))
-    alone = moderate([Between(1.0, 300, 10)])[0]
-    assert alone.tail(3.0, 300) == pytest.approx(2 * stats.t.sf(3.0, 10))
+    alone = moderate([Between(1.0, 300, 9)])[0]
+    assert alone.tail(3.0, 300) == pytest.approx(2 * stats.t.sf(3.0, 9))
 
 
 def test_one_wild_column_keeps_its_own_variance() -> None:
     calm = [Between(1.0 + 0.05 * i, 300, 20) for i in range(-5, 5)]
     wild = moderate([*calm, Between(200.0, 300, 20)])[-1]
     assert wild.between * 300 > 20
+
+
+def test_columns_that_vary_alike_count_as_one() -> None:
+    """One weather moves twenty columns: their agreement on how far is no certainty."""
+    alike = moderate([Between(40.0, 300, 4)] * 20)[0]
+    assert alike.freedom == np.inf
+    assert alike.tail(30.0, 300) == pytest.approx(2 * stats.t.sf(30 / np.sqrt(1 + alike.between * 300), 4), rel=0.2)
+
+
+@pytest.mark.parametrize(("blocks", "together", "most"), [(3, True, 0.1), (5, False, 0.03)])
+def test_few_windows_that_differ_are_enough_to_know_that_windows_differ(
+    blocks: int, together: bool, most: float
+) -> None:
+    """Every window has a level of its own, of all its columns or of each; without blocks nearly all would alarm."""
+    random = np.random.default_rng(blocks + together)
+    columns, rows = 8, 300
+    found = []
+    for _ in range(40):
+        levels = 0.3 * random.normal(size=(blocks + 2, 1 if together else columns))
+        parts = [random.normal(level, 1, size=(rows, columns)) for level in levels]
+        known = np.concatenate(parts[:blocks])
+        edges = [numeric_bins(known[:, at]).edges for at in range(columns)]
+        profiles = [
+            WindowProfile(
+                columns={f"x{at}": NumericProfile.of(part[:, at], edges[at]) for at in range(columns)},
+            )
+            for part in [known, *parts]
+        ]
+        baseline = BaselineProfile({}, None, profiles[0], tuple(profiles[1 : blocks + 1]))
+        for window in profiles[blocks + 1 :]:
+            found.append(any(verdict.breach for verdict in judge_columns(baseline, window, DriftRule())))
+    assert np.mean(found) <= most
 
 
 def test_no_blocks_raise_no_objection() -> None:

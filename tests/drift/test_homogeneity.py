@@ -59,6 +59,10 @@ def test_bins_are_pooled_with_their_neighbours_until_five_rows_are_expected() ->
     assert pooled(reference, groups).tolist() == [100, 105]
 
 
+def test_a_large_window_can_not_make_up_for_a_reference_that_knows_few_rows_of_a_bin() -> None:
+    assert pool_bins(np.full(8, 5.0), 1_000_000).tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
 def test_one_bin_and_no_rows_have_nothing_to_tell() -> None:
     assert chance_moments(np.array([50.0]), np.array([20.0])) == (0.0, 0.0)
     assert chance_moments(np.array([50.0, 1.0]), np.array([0.0, 0.0])) == (0.0, 0.0)

@@ -43,6 +43,16 @@ def test_without_drift_at_most_one_window_in_a_hundred_raises_any_alarm(rows: in
     assert alarms <= 6  # of 200; a true rate of 1 % gives 7 or more in one run of two hundred
 
 
+@pytest.mark.parametrize(("known", "rows"), [(100, 20_000), (200, 5000), (1000, 20_000)])
+def test_a_baseline_that_is_smaller_than_the_window_raises_no_more_alarms(known: int, rows: int) -> None:
+    random = np.random.default_rng(19)
+    alarms = 0
+    for _ in range(40):
+        reference = baseline(random, known, blocks=1)
+        alarms += bool(flagged(reference, random.normal(size=(COLUMNS, rows))))
+    assert alarms <= 3
+
+
 def test_a_shift_of_half_a_deviation_is_found_at_two_hundred_rows() -> None:
     random = np.random.default_rng(12)
     reference = baseline(random)
@@ -52,6 +62,15 @@ def test_a_shift_of_half_a_deviation_is_found_at_two_hundred_rows() -> None:
         data[3] += 0.5
         found += flagged(reference, data) == ["x3"]
     assert found >= 17
+
+
+def test_a_breach_is_never_below_the_limit_that_is_shown() -> None:
+    random = np.random.default_rng(20)
+    reference = baseline(random)
+    window = profile(reference.columns, random.normal(0.25, 1, size=(COLUMNS, 1000)))  # type: ignore[arg-type]
+    breaches = [verdict for verdict in judge_columns(reference, window, RULE) if verdict.breach]
+    assert len(breaches) >= 15
+    assert all(verdict.value is not None and verdict.value >= verdict.limit >= RULE.smallest for verdict in breaches)
 
 
 def test_a_tiny_shift_at_a_million_rows_wakes_nobody() -> None:
@@ -131,6 +150,13 @@ def test_too_few_rows_are_insufficient_and_no_alarm() -> None:
     reference = baseline(random)
     window = profile(reference.columns, random.normal(3, 1, size=(COLUMNS, 49)))  # type: ignore[arg-type]
     assert {verdict.status for verdict in judge_columns(reference, window, RULE)} == {Status.INSUFFICIENT}
+
+
+def test_a_window_without_rows_is_insufficient_even_where_one_row_would_do() -> None:
+    reference = baseline(np.random.default_rng(18))
+    empty = WindowProfile(columns={name: column.zero(column.edges) for name, column in reference.whole.columns.items()})  # type: ignore[union-attr]
+    verdicts = judge_columns(reference, empty, DriftRule(min_rows=0))
+    assert {(verdict.status, verdict.why) for verdict in verdicts} == {(Status.INSUFFICIENT, "0 rows, 1 needed")}
 
 
 def test_an_unseen_category_is_named() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.baselines import BaselineProfile, category_bins, numeric_bins
+from monitor.baselines import BaselineProfile, CategoryBins, category_bins, numeric_bins
 from monitor.drift import DriftRule, judge_columns
 from monitor.profiles import CategoricalProfile, NumericProfile, WindowProfile
 
@@ -91,6 +91,7 @@ def test_a_boolean_that_turns_is_found_and_one_that_does_not_is_not() -> None:
 KINDS_OF_IDS: dict[str, Callable[[np.random.Generator, int], list[str]]] = {
     "identifiers": lambda random, n: [f"{number:x}" for number in random.integers(1 << 50, size=n)],
     "free text": lambda random, n: [" ".join(f"w{i}" for i in random.integers(60, size=6)) for _ in range(n)],
+    "a user of 5,000": lambda random, n: [f"u{i}" for i in random.integers(5000, size=n)],
     "a user of 1,000": lambda random, n: [f"u{i}" for i in random.integers(1000, size=n)],
     "a user of 300": lambda random, n: [f"u{i}" for i in random.integers(300, size=n)],
 }
@@ -114,7 +115,43 @@ def test_identifiers_and_texts_are_no_drift_of_one_column(name: str, rows: int) 
     assert not [window for window in windows if judge_columns(baseline, window, DriftRule())[0].breach]
 
 
+@pytest.mark.parametrize("users", [1000, 5000, 20_000])
+def test_users_who_are_all_alike_have_no_bins_for_coming_often_by_chance(users: int) -> None:
+    for seed in range(5):
+        drawn = np.random.default_rng(seed).integers(users, size=20_000)
+        assert len(category_bins(Counter(f"u{i}" for i in drawn)).categories) <= 2
+
+
 def test_columns_of_many_categories_keep_the_frequent_ones() -> None:
     share = 1 / np.arange(1, 1001)
     drawn = np.random.default_rng(2).choice(1000, 20_000, p=share / share.sum())
-    assert len(category_bins(Counter(f"c{i}" for i in drawn)).categories) == 200
+    assert len(category_bins(Counter(f"c{i}" for i in drawn)).categories) >= 190
+
+
+@pytest.mark.parametrize("known", [100, 200, 1000])
+def test_categories_of_a_small_baseline_are_no_drift_of_a_large_window(known: int) -> None:
+    """Whether it has seen all rare categories, or only some of them, is chance."""
+    random = np.random.default_rng(known)
+    share = 1 / np.arange(1, 31)
+    alarms = 0
+    for _ in range(300):
+        before, after = (random.multinomial(rows, share / share.sum()) for rows in (known, 5000))
+        seen = before > 0
+        names = tuple(f"c{i:02d}" for i in np.flatnonzero(seen))
+        profiles = [
+            WindowProfile(columns={"c": CategoricalProfile(names, tuple(rows[seen].tolist()), int(rows[~seen].sum()))})
+            for rows in (before, after)
+        ]
+        baseline = BaselineProfile({"c": CategoryBins(names)}, None, profiles[0])
+        alarms += judge_columns(baseline, profiles[1], DriftRule())[0].breach
+    assert alarms <= 12  # of 300; before they were pooled and guessed with care it was 80
+
+
+def test_new_categories_are_found_and_their_absence_is_not() -> None:
+    names = tuple(f"c{i:02d}" for i in range(30))
+    known = WindowProfile(columns={"c": CategoricalProfile(names, (300,) * 10 + (1,) * 20)})
+    baseline = BaselineProfile({"c": CategoryBins(names)}, None, known)
+    rows = (100,) * 10 + (0,) * 20
+    absent, new = (WindowProfile(columns={"c": CategoricalProfile(names, rows, unseen)}) for unseen in (0, 60))
+    assert not judge_columns(baseline, absent, DriftRule())[0].breach
+    assert judge_columns(baseline, new, DriftRule())[0].breach

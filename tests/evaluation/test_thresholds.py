@@ -53,6 +53,13 @@ def test_without_anything_normal_and_without_a_bound_for_that_there_is_nothing_t
     assert bounds_of({"kind": "baseline"}, UNSURE, []) is None
 
 
+@pytest.mark.parametrize("kind", ["baseline", "quantile", "relative"])
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan])
+def test_a_value_that_is_no_number_is_not_normal(kind: str, odd: float) -> None:
+    """One label of 1e200 makes the RMSE of a block of the baseline infinite."""
+    assert bounds_of({"kind": kind}, SURE, [*CALM, odd]) == bounds_of({"kind": kind}, SURE, CALM)
+
+
 @pytest.mark.parametrize(
     ("threshold", "said"),
     [
