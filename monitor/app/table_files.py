@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,18 +25,17 @@ def read_table(path: Path) -> pa.Table:
     try:
         with path.open("rb") as file:
             head = file.read(4096)
-        table = _read(path, head)
+        table = _flat(_read(path, head))
+        names = table.column_names
     except OSError as error:
         if isinstance(error, pa.ArrowException) or error.strerror is None:
             raise InvalidValue(f"file {str(path)!r} is not a readable table: {said(error)}") from None
         raise NotFound(f"file {str(path)!r} can't be read: {error.strerror}") from None
     except (pa.ArrowException, ValueError, OverflowError, TypeError) as error:
         raise InvalidValue(f"file {str(path)!r} is not a readable table: {said(error)}") from None
-    table = _flat(table)
     if not table.num_rows or not table.num_columns:
         raise InvalidValue(f"file {str(path)!r} has no rows")
-    names = table.column_names
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
         raise InvalidValue(f"file {str(path)!r} has two columns named {twice[0]!r}; accepted: each name once")
     return table
 

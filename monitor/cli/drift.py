@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +13,10 @@ import typer
 
 from monitor.app.table_files import read_table
 from monitor.cli.junit import junit
-from monitor.cli.output import FINDING, USAGE, JsonFlag, err, out, print_json, print_rows
+from monitor.cli.output import FINDING, USAGE, JsonFlag, err, out, print_json, print_rows, write_file
 from monitor.cli.progress import progress
-from monitor.drift.presets import Finding, PresetVerdict, drifted_share, get_preset
+from monitor.drift import get_method
+from monitor.drift.presets import Finding, OneMethod, Preset, PresetVerdict, drifted_share, get_preset
 from monitor.drift.presets.verdict import not_judged
 from monitor.errors import InvalidValue, KedgeError
 from monitor.points import Status
@@ -23,6 +25,9 @@ app = typer.Typer(no_args_is_help=True, help="Drift between two files, for CI: n
 
 TIME = "event_time"
 _IDENTITY = ("prediction_id", "model", "label_time", "received_time", "entity_id", "sampling_fraction")
+_PANDAS_INDEX = ("__index_level_0__", "")
+"""What pandas calls the numbers of its rows in Parquet and in CSV."""
+_NOT_COMPARED = (*_IDENTITY, *_PANDAS_INDEX)
 _FOR_REPORTS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string)
 
 
@@ -44,6 +49,13 @@ def check(
     reference: Annotated[Path, typer.Argument(metavar="REF", help="The rows to compare with: Parquet, CSV, JSON.")],
     current: Annotated[Path, typer.Argument(metavar="CUR", help="The rows to judge: Parquet, CSV, JSON.")],
     preset: Annotated[PresetName, typer.Option(help="How it is decided which columns differ.")] = PresetName.CALIBRATED,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="Judge by this drift method alone, such as psi or wasserstein.")
+    ] = "",
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, help="When the method's value is drift; its own limit otherwise."),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option("--column", metavar="NAME", help="A column to compare; all otherwise. Repeat it."),
@@ -65,29 +77,44 @@ def check(
     compared: it shows how much the reference itself varies over time, which is then no drift.
 
         kedge drift check train.parquet last_week.parquet --junit drift.xml
+        kedge drift check train.parquet last_week.parquet --method psi --threshold 0.2
     """
     limit = _limit(fail_on)
+    judge = _judge(preset, method, threshold)
     tables = [read_table(path) for path in (reference, current)]
     names = _chosen(tables, column or [])
     with progress("comparing", len(names)) as tick:
-        judged = get_preset(preset.value, names).judge(tables[0], tables[1], tick)
+        judged = judge(names).judge(tables[0], tables[1], tick)
     verdicts = _worst_first([*_reserved(tables, column), *judged])
     share = _failing_share(verdicts)
-    passed = share < limit if limit else share == 0
+    compared = any(verdict.status is Status.OK or verdict.finding.fails for verdict in verdicts)
+    passed = compared and (share < limit if limit else share == 0)
+    by = method or preset.value
     if junit_file:
-        _write(junit_file, junit(f"drift of {current.name} from {reference.name} ({preset.value})", verdicts))
+        write_file(junit_file, junit(f"drift of {current.name} from {reference.name} ({by})", verdicts))
     if html_file:
         _write_report(html_file, tables, names)
     if as_json:
-        print_json(_as_json(preset.value, tables, verdicts, passed))
+        print_json(_as_json(by, tables, verdicts, passed))
     else:
         print_rows([_row(verdict) for verdict in verdicts], "no column to compare", False)
-        _sum_up(verdicts, tables, passed)
-    if not any(verdict.status is Status.OK or verdict.finding.fails for verdict in verdicts):
+        _sum_up(verdicts, tables, passed, compared)
+    if not compared:
         err.print("no column could be judged, so this is no pass", markup=False)
         raise typer.Exit(USAGE)
     if not passed:
         raise typer.Exit(FINDING)
+
+
+def _judge(preset: PresetName, method: str, threshold: float | None) -> Callable[[Sequence[str]], Preset]:
+    """How columns are judged, given their names."""
+    if method and preset is not PresetName.CALIBRATED:
+        raise InvalidValue("--preset and --method are two answers to one question; name one of them")
+    if threshold is not None and not method:
+        raise InvalidValue("--threshold is that of a method; accepted: with --method")
+    if method:
+        return partial(OneMethod, get_method(method), threshold)
+    return partial(get_preset, preset.value)
 
 
 def _limit(fail_on: str) -> float:
@@ -112,14 +139,14 @@ def _chosen(tables: Sequence[pa.Table], columns: Sequence[str]) -> list[str]:
             raise InvalidValue(f"neither file has a column {name!r}; there are: {', '.join(every)}")
     if TIME in columns:
         raise InvalidValue(f"{TIME} is not compared: it puts the reference's rows in order of time")
-    return list(columns) or [name for name in every if name not in (TIME, *_IDENTITY)]
+    return list(dict.fromkeys(columns)) or [name for name in every if name not in (TIME, *_NOT_COMPARED)]
 
 
 def _reserved(tables: Sequence[pa.Table], columns: Sequence[str] | None) -> list[PresetVerdict]:
     """Columns that say which row it is, not what it holds: named, not judged."""
     if columns:
         return []
-    found = [name for name in _IDENTITY if any(name in table.column_names for table in tables)]
+    found = [name for name in _NOT_COMPARED if any(name in table.column_names for table in tables)]
     return [not_judged(name, "tells which row it is, not what it holds") for name in found]
 
 
@@ -147,33 +174,24 @@ def _row(verdict: PresetVerdict) -> dict[str, Any]:
     }
 
 
-def _sum_up(verdicts: Sequence[PresetVerdict], tables: Sequence[pa.Table], passed: bool) -> None:
+def _sum_up(verdicts: Sequence[PresetVerdict], tables: Sequence[pa.Table], passed: bool, compared: bool) -> None:
     failing = sum(verdict.finding.fails for verdict in verdicts)
+    said = f"drift in {failing} of {len(verdicts)} columns" if failing else "drift in no column"
+    told = f"{'passed' if passed else 'failed'}: {said}" if compared else "not judged: no column could be compared"
     rows = f"{tables[1].num_rows} rows against {tables[0].num_rows}"
-    said = f"{failing} of {len(verdicts)} columns" if failing else "no column"
-    if not any(verdict.status is Status.OK or verdict.finding.fails for verdict in verdicts):
-        out.print(f"not judged: no column could be compared; {rows}", markup=False, highlight=False)
-        return
-    out.print(f"{'passed' if passed else 'failed'}: drift in {said}; {rows}", markup=False, highlight=False)
+    out.print(f"{told}; {rows}", markup=False, highlight=False)
 
 
-def _as_json(preset: str, tables: Sequence[pa.Table], verdicts: Sequence[PresetVerdict], passed: bool) -> Any:
+def _as_json(by: str, tables: Sequence[pa.Table], verdicts: Sequence[PresetVerdict], passed: bool) -> Any:
     return {
         "passed": passed,
-        "preset": preset,
+        "preset": by,
         "reference_rows": tables[0].num_rows,
         "current_rows": tables[1].num_rows,
         "drifted_share": drifted_share(verdicts),
         "failing": sum(verdict.finding.fails for verdict in verdicts),
         "columns": verdicts,
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise InvalidValue(f"file {str(path)!r} can't be written: {error.strerror}") from None
 
 
 def _write_report(path: Path, tables: Sequence[pa.Table], names: Sequence[str]) -> None:
@@ -199,7 +217,7 @@ def _write_report(path: Path, tables: Sequence[pa.Table], names: Sequence[str]) 
     except Exception as error:  # Evidently stops at data that it can't draw
         err.print(f"no report, as Evidently can't make one of these rows: {error}", markup=False)
     else:
-        _write(path, page.encode())
+        write_file(path, page.encode())
 
 
 def _is_number(kind: pa.DataType) -> bool:

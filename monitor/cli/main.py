@@ -1,11 +1,13 @@
 """The `kedge` command: its subcommands, and how errors end it.
 
-Exit status: 0 fine, 1 something was found, 2 wrong usage or settings, 3 something can't be reached.
+Exit status: 0 fine, 1 something was found, 2 wrong usage or settings, 3 something can't be reached, 4 a fault of
+Kedge's own, which a gate must not take for a finding.
 """
 
 from __future__ import annotations
 
 import os
+import traceback
 from typing import Annotated
 
 import typer
@@ -28,7 +30,8 @@ from monitor.cli import (
     report,
 )
 from monitor.cli import monitor as monitor_command
-from monitor.cli.output import UNAVAILABLE, USAGE, fail
+from monitor.cli.help_text import flow_help
+from monitor.cli.output import FAULT, UNAVAILABLE, USAGE, fail
 from monitor.errors import KedgeError, Unavailable
 
 app = typer.Typer(
@@ -74,10 +77,11 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(key.app, name="key")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
+flow_help(app)
 
 
 def main() -> None:
-    """Run the command; a known error is one line on standard error, never a traceback."""
+    """Run the command; a known error is one line on standard error, an unknown one has its traceback there."""
     os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
         app()
@@ -87,6 +91,9 @@ def main() -> None:
         _end(str(error), USAGE)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except Exception:  # Python itself would end with 1
+        traceback.print_exc()
+        raise SystemExit(FAULT) from None
 
 
 def _end(message: str, code: int) -> None:

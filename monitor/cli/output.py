@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import msgspec
@@ -11,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitor.errors import InvalidValue
+
 # 0 is fine; these are what else a command's exit status can mean.
-FINDING, USAGE, UNAVAILABLE = 1, 2, 3
+FINDING, USAGE, UNAVAILABLE, FAULT = 1, 2, 3, 4
 LARGEST_ID = 2**63 - 1
 """Both kinds of control database number their rows up to here."""
 
@@ -43,6 +46,14 @@ def print_rows(rows: Sequence[Mapping[str, Any]], empty: str, as_json: bool) -> 
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
     (out if out.is_terminal else Console(width=_PIPE_WIDTH)).print(table)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Raises InvalidValue naming the file when it can't be written."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InvalidValue(f"file {str(path)!r} can't be written: {error.strerror}") from None
 
 
 def fail(message: str, code: int = USAGE) -> NoReturn:

@@ -10,7 +10,7 @@ import typer
 from rich.status import Status
 
 from monitor.app.stores import open_stores
-from monitor.cli.output import err, out
+from monitor.cli.output import err, out, write_file
 from monitor.cli.settings import read_settings
 from monitor.db import baseline_store, catalog
 from monitor.jobs import Stores
@@ -47,7 +47,7 @@ def report(
             stores.engine.rows(stores.predictions(model, start, end), start, end, features, _MOST_ROWS)
             for start, end in (spans.reference, spans.current)
         ]
-        to.write_text(drift_report(sides[0], sides[1], features), encoding="utf-8")
+        write_file(to, drift_report(sides[0], sides[1], features).encode())
     start, end = spans.current
     out.print(
         f"{to}: {sides[1].num_rows} rows of {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,11 +43,11 @@ class Database:
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     def _connect(self) -> Engine:
-        options: dict[str, Any] = {"pool_pre_ping": True}
+        options: dict[str, Any] = {"json_serializer": _to_json, "pool_pre_ping": True}
         if self.url.get_backend_name() == "sqlite":
             if self.url.database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-            options = {"connect_args": {"timeout": 30}}
+            options = {"json_serializer": _to_json, "connect_args": {"timeout": 30}}
         try:
             engine = create_engine(self.url, **options)
         except (NoSuchModuleError, ModuleNotFoundError) as error:
@@ -123,3 +124,11 @@ def _begin(connection: Any) -> None:
     # Taking the write lock at once makes writers queue; a read that turns into a write would fail with "locked".
     reading = connection.get_execution_options().get("kedge_reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _to_json(value: Any) -> str:
+    """JSON knows neither NaN nor infinity, and PostgreSQL refuses them: they are stored as null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None))

@@ -60,12 +60,9 @@ def _anderson_tail(statistic: float) -> float:
 
 anderson = DriftMethod(
     "anderson",
-    None,
-    0.25,
-    True,
     "Anderson, Darling 1952; Scholz, Stephens 1987, midranks (SciPy's anderson_ksamp): p-values within [0.001, 0.25]",
+    largest=0.25,
     kinds=NUMERIC,
     gives=Gives.P_VALUE,
-    inclusive=False,
     rows=_anderson_rows,
 )

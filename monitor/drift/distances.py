@@ -46,21 +46,26 @@ def _linf(p: Counts, q: Counts) -> float:
 
 jensenshannon = DriftMethod(
     "jensenshannon",
-    _jensenshannon,
-    math.sqrt(math.log(2)),
-    True,
     "Lin 1991; the distance, natural logarithm (as SciPy's)",
+    _jensenshannon,
+    largest=math.sqrt(math.log(2)),
+    inclusive=True,
 )
-hellinger = DriftMethod("hellinger", _hellinger, 1.0, True, "Hellinger 1909")
+hellinger = DriftMethod("hellinger", "Hellinger 1909", _hellinger, inclusive=True)
 psi = DriftMethod(
-    "psi", _psi, math.inf, True, f"population stability index; shares below {PSI_FLOOR} count as {PSI_FLOOR}"
+    "psi",
+    f"population stability index; shares below {PSI_FLOOR} count as {PSI_FLOOR}",
+    _psi,
+    largest=math.inf,
+    inclusive=True,
 )
 kl_div = DriftMethod(
     "kl_div",
-    _kl_div,
-    math.inf,
-    False,
     f"Kullback, Leibler 1951; reference from current, in nats; shares below {PSI_FLOOR} count as {PSI_FLOOR}",
+    _kl_div,
+    largest=math.inf,
+    symmetric=False,
+    inclusive=True,
 )
-tvd = DriftMethod("tvd", _tvd, 1.0, True, "total variation distance: half the sum of the shares' differences")
-linf = DriftMethod("linf", _linf, 1.0, True, "L-infinity: the largest difference of a share")
+tvd = DriftMethod("tvd", "total variation distance: half the sum of the shares' differences", _tvd, inclusive=True)
+linf = DriftMethod("linf", "L-infinity: the largest difference of a share", _linf, inclusive=True)

@@ -59,25 +59,25 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class DriftMethod:
-    """One way to compare a column with its reference.
+    """One way to compare a column with its reference; `source` says who defined it.
 
-    `distance` compares shares on the same bins (None: the method has none, and Kedge's judge can't use it), `largest`
-    is its upper bound (inf where there is none), `symmetric` says that the order of the two does not matter. A method
-    works on columns of `kinds` (days and times count as numbers, in seconds), its value is what it `gives`, and it says
-    drift when the value passes `threshold` (`inclusive`: also when it equals it). `rows` computes it from finite
-    numbers, `counts` from the rows per bin, `profiles` from two numeric profiles on the same bins; without them
-    `distance` serves.
+    `distance` compares shares on the same bins (None: the method has none, and Kedge's judge can't use it). `largest`
+    is the upper bound of its value (inf where there is none), `symmetric` says that the order of the two does not
+    matter. A method works on columns of `kinds` (days, times and durations count as numbers, in seconds), its value is
+    what it `gives`, and it says drift when the value passes `threshold` (`inclusive`: also when it equals it). `rows`
+    computes it from finite numbers, `counts` from the rows per bin, `profiles` from two numeric profiles on the same
+    bins; without them `distance` serves.
     """
 
     name: str
-    distance: Callable[[Counts, Counts], float] | None
-    largest: float
-    symmetric: bool
     source: str
+    distance: Callable[[Counts, Counts], float] | None = None
+    largest: float = 1.0
+    symmetric: bool = True
     kinds: frozenset[FeatureKind] = ANY_KIND
     gives: Gives = Gives.DISTANCE
     threshold: float = 0.1
-    inclusive: bool = True
+    inclusive: bool = False
     unchanged_by: Unchanged = Unchanged.INCREASING
     counts: Callable[[Counts, Counts], Measured] | None = None
     rows: Callable[[Counts, Counts], Measured] | None = None
@@ -94,13 +94,16 @@ class DriftMethod:
 
         What is compared in bins takes the bins of Kedge's baselines, frozen from the reference.
         """
-        before, after = Sample.of(reference), Sample.of(current)
-        if why := self._unfit(before.kind, after.kind):
+        return self.on_samples(Sample.of(reference), Sample.of(current))
+
+    def on_samples(self, reference: Sample, current: Sample) -> Measured:
+        """As `on_rows`, of values that were read already."""
+        if why := self._unfit(reference.kind, current.kind):
             return unmeasured(why)
         with np.errstate(all="ignore"):
             if self.rows is not None:
-                return _checked(self.rows(before.values.astype(np.float64), after.values.astype(np.float64)))
-            return self._of_counts(*bin_samples(before, after))
+                return _checked(self.rows(reference.values.astype(np.float64), current.values.astype(np.float64)))
+            return self._of_counts(*bin_samples(reference, current))
 
     def on_profiles(self, reference: ColumnProfile, current: ColumnProfile) -> Measured:
         """The comparison of two profiles on the same bins, with the bounds of what rows would give. Never raises."""

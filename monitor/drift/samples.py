@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from monitor.baselines import category_bins, numeric_bins
+from monitor.baselines import Bins, NumericBins, category_bins, numeric_bins
+from monitor.profiles import CategoricalProfile, ColumnProfile, NumericProfile
+from monitor.profiles.columns import bin_counts
 from monitor.schemas import FeatureKind
 
 _KINDS = {
@@ -17,30 +20,32 @@ _KINDS = {
     **dict.fromkeys(("integer", "floating", "mixed-integer-float", "decimal"), FeatureKind.NUMERIC),
 }
 _TIMES = ("datetime", "datetime64", "date")
+_DURATIONS = ("timedelta", "timedelta64")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """The values that are there and finite: float64, booleans or texts, and how many are not.
 
-    `kind` is None when there is none left.
+    `kind` is None when there is none left; `is_time` says that the numbers are days or times.
     """
 
     kind: FeatureKind | None
     values: NDArray[Any]
     missing: int = 0
     infinite: int = 0
+    is_time: bool = False
 
     @classmethod
     def of(cls, column: ArrayLike) -> Sample:
-        """Read a column: numbers, booleans, days and times (as seconds), texts; a mixture of these counts as texts."""
-        values = np.asarray(column).ravel()
-        kind, present = _read(values)
+        """Read numbers, booleans, days, times and durations (as seconds), or texts; a mixture counts as texts."""
+        values = as_array(column)
+        kind, present, is_time = _read(values)
         infinite = 0
         if kind is FeatureKind.NUMERIC:
             infinite = int(np.isinf(present).sum())
             present = present[np.isfinite(present)]
-        return cls(kind if present.size else None, present, values.size - present.size - infinite, infinite)
+        return cls(kind if present.size else None, present, values.size - present.size - infinite, infinite, is_time)
 
     @property
     def texts(self) -> NDArray[Any]:
@@ -52,41 +57,67 @@ class Sample:
 
 def bin_samples(reference: Sample, current: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rows per bin of both, on the bins that a baseline would freeze from the reference; unseen categories last."""
-    if reference.kind is FeatureKind.NUMERIC:
-        edges = np.array(numeric_bins(reference.values).edges)
-        return _count(edges, reference.values), _count(edges, current.values)
-    before, after = tally(reference), tally(current)
-    categories = category_bins(before).categories
-    return _laid_out(categories, before), _laid_out(categories, after)
+    is_number = reference.kind is FeatureKind.NUMERIC
+    bins = numeric_bins(reference.values) if is_number else category_bins(tally(reference))
+    return bin_counts(profile_of(reference, bins)), bin_counts(profile_of(current, bins))
 
 
-def _read(values: NDArray[Any]) -> tuple[FeatureKind, NDArray[Any]]:
+def profile_of(sample: Sample, bins: Bins) -> ColumnProfile:
+    """The sample's profile on these bins; a sample without a value fits bins of either kind."""
+    if isinstance(bins, NumericBins):
+        made = NumericProfile.of(sample.values.astype(np.float64), bins.edges)
+        return msgspec.structs.replace(made, missing=sample.missing, infinite=sample.infinite)
+    counts = tally(sample)
+    known = tuple(counts.get(name, 0) for name in bins.categories)
+    return CategoricalProfile(bins.categories, known, sum(counts.values()) - sum(known), sample.missing)
+
+
+def as_array(column: ArrayLike) -> NDArray[Any]:
+    """The column's values in one dimension; times that know their zone as UTC."""
+    dtype = getattr(column, "dtype", None)
+    if getattr(dtype, "tz", None) is not None:  # else each row would be an object
+        column = column.to_numpy(dtype="datetime64[us]")  # type: ignore[union-attr]
+    return np.asarray(column).ravel()
+
+
+def _read(values: NDArray[Any]) -> tuple[FeatureKind, NDArray[Any], bool]:
+    """The kind, what is not missing, and whether it is a time."""
     match values.dtype.kind:
         case "b":
-            return FeatureKind.BOOLEAN, values
+            return FeatureKind.BOOLEAN, values, False
         case "i" | "u" | "f":
-            return FeatureKind.NUMERIC, values.astype(np.float64, copy=False)
-        case "M":
-            return FeatureKind.NUMERIC, _seconds(values[~np.isnat(values)])
+            return FeatureKind.NUMERIC, values.astype(np.float64, copy=False), False
+        case "M" | "m" as kind:
+            return FeatureKind.NUMERIC, _seconds(values[~np.isnat(values)]), kind == "M"
         case _:
             return _read_objects(values.astype(object))
 
 
-def _read_objects(values: NDArray[Any]) -> tuple[FeatureKind, NDArray[Any]]:
+def _read_objects(values: NDArray[Any]) -> tuple[FeatureKind, NDArray[Any], bool]:
     import pandas as pd  # slow to import
 
     present = values[~np.asarray(pd.isna(values), dtype=bool)]
     inferred = pd.api.types.infer_dtype(present, skipna=True)
-    if inferred in _TIMES:
+    if inferred in (*_TIMES, *_DURATIONS):
         try:
-            times = pd.to_datetime(pd.Series(present), utc=True).dt.tz_localize(None).to_numpy()
+            return FeatureKind.NUMERIC, _seconds(_as_times(present, inferred)), inferred in _TIMES
         except (ValueError, OverflowError):  # years that a 64-bit time can't hold
-            return FeatureKind.CATEGORICAL, _as_texts(present)
-        return FeatureKind.NUMERIC, _seconds(times)
+            return FeatureKind.CATEGORICAL, _as_texts(present), False
     kind = _KINDS.get(inferred, FeatureKind.CATEGORICAL)
     if kind is FeatureKind.NUMERIC:
-        return kind, present.astype(np.float64)
-    return kind, present if kind is FeatureKind.BOOLEAN or inferred == "string" else _as_texts(present)
+        return kind, present.astype(np.float64), False
+    return kind, present if kind is FeatureKind.BOOLEAN or inferred == "string" else _as_texts(present), False
+
+
+def _as_times(values: NDArray[Any], inferred: str) -> NDArray[Any]:
+    """Days, times or durations that came as objects, as numpy has them."""
+    import pandas as pd
+
+    if inferred == "date":
+        return values.astype("datetime64[D]")
+    if inferred in _DURATIONS:
+        return pd.to_timedelta(pd.Series(values)).to_numpy()
+    return pd.to_datetime(pd.Series(values), utc=True).dt.tz_localize(None).to_numpy()
 
 
 def _as_texts(values: NDArray[Any]) -> NDArray[Any]:
@@ -94,12 +125,7 @@ def _as_texts(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _seconds(times: NDArray[Any]) -> NDArray[np.float64]:
-    return times.astype("datetime64[us]").astype(np.int64) / 1e6
-
-
-def _count(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    places = np.searchsorted(edges, values, side="left")
-    return np.bincount(places, minlength=edges.size + 1).astype(np.float64)
+    return times.astype(f"{times.dtype.kind}8[us]").astype(np.int64) / 1e6
 
 
 def tally(sample: Sample) -> dict[str, int]:
@@ -108,8 +134,3 @@ def tally(sample: Sample) -> dict[str, int]:
 
     counts = pd.Series(sample.texts, dtype=object).value_counts()
     return {str(name): int(count) for name, count in counts.items()}
-
-
-def _laid_out(categories: tuple[str, ...], counts: dict[str, int]) -> NDArray[np.float64]:
-    known = [counts.get(name, 0) for name in categories]
-    return np.array([*known, sum(counts.values()) - sum(known)], dtype=np.float64)

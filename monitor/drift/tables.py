@@ -71,45 +71,29 @@ def _fisher_exact(reference: Counts, current: Counts) -> Measured:
 
 chisquare = DriftMethod(
     "chisquare",
-    None,
-    1.0,
-    True,
     "Pearson 1900; two samples on the same bins (SciPy's chi2_contingency without correction)",
     gives=Gives.P_VALUE,
     threshold=0.05,
-    inclusive=False,
     counts=_chisquare,
 )
 g_test = DriftMethod(
     "g_test",
-    None,
-    1.0,
-    True,
     "Wilks 1938: likelihood ratio of two samples on the same bins (SciPy's chi2_contingency, log-likelihood)",
     gives=Gives.P_VALUE,
-    inclusive=False,
     counts=_g_test,
 )
 z = DriftMethod(
     "z",
-    None,
-    1.0,
-    True,
     "two proportions with a pooled variance, two-sided",
     kinds=TWO_VALUES,
     gives=Gives.P_VALUE,
     threshold=0.05,
-    inclusive=False,
     counts=_z,
 )
 fisher_exact = DriftMethod(
     "fisher_exact",
-    None,
-    1.0,
-    True,
     "Fisher 1922, two-sided (SciPy's fisher_exact)",
     kinds=TWO_VALUES,
     gives=Gives.P_VALUE,
-    inclusive=False,
     counts=_fisher_exact,
 )

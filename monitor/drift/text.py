@@ -48,7 +48,7 @@ def _is_text(values: list[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FittedText:
-    """One text column of a baseline: its texts, and the vocabulary of one half of them.
+    """One text column of a baseline: its texts, the vocabulary of one half of them, and what each look does over time.
 
     New words are counted in the other half (`held`), for a text has no new words against itself.
     """
@@ -57,7 +57,7 @@ class FittedText:
     texts: Texts
     held: NDArray[np.intp]
     vocabulary: frozenset[str]
-    times: tuple[TimeNull, TimeNull]
+    times: tuple[TimeNull, TimeNull, TimeNull]
 
     def judge(self, current_rows: pa.Table, random: np.random.Generator) -> list[ManyVerdict]:
         """Three verdicts, in the order of `LOOKS`, on a window's first 5,000 rows."""
@@ -98,7 +98,7 @@ class FittedText:
         contrast, terms, matrix = _classifier(everything, random)
         if not terms:
             return without_value(LOOKS[2], n, Status.UNDEFINED, f"no word of {self.column} is in three texts")
-        found = judge(contrast, len(everything), n, random, RATE, TimeNull())
+        found = judge(contrast, len(everything), n, random, RATE, self.times[2])
         breach = found.p_value <= RATE and found.value >= SMALLEST
         moved = np.argsort(-np.abs(matrix[-n:].mean(axis=0) - matrix[:-n].mean(axis=0)), kind="stable")[:3]
         limit = max(found.limit, SMALLEST)
@@ -114,16 +114,14 @@ def fit_text(reference_rows: pa.Table, column: str) -> FittedText:
     order = random.permutation(rows.size)
     held = np.sort(order[: rows.size // 2])
     vocabulary = frozenset(word for i in order[rows.size // 2 :] for word in _words(texts[i]))
-    new = _new_words([texts[i] for i in held], vocabulary)
+    if rows.time is None:
+        return FittedText(column, texts, held, vocabulary, (TimeNull(), TimeNull(), TimeNull()))
     times = (
-        _time(_lengths(texts), rows.time, random),
-        _time(new, None if rows.time is None else rows.time[held], random),
+        time_null(shift_of(_lengths(texts)), rows.time, random),
+        time_null(shift_of(_new_words([texts[i] for i in held], vocabulary)), rows.time[held], random),
+        time_null(_classifier(texts, random)[0], rows.time, random) if any(texts) else TimeNull(),
     )
     return FittedText(column, texts, held, vocabulary, times)
-
-
-def _time(numbers: NDArray[np.float64], time: NDArray[np.float64] | None, random: np.random.Generator) -> TimeNull:
-    return time_null(shift_of(numbers), time, random) if numbers.size else TimeNull()
 
 
 def _texts(rows: Rows, column: str) -> Texts:

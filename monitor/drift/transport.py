@@ -127,24 +127,21 @@ def _is_constant(values: Counts) -> bool:
 
 wasserstein = DriftMethod(
     "wasserstein",
-    None,
-    math.inf,
-    False,
     "first Wasserstein distance (SciPy's wasserstein_distance) over the reference's standard deviation (ddof 0)",
+    largest=math.inf,
+    symmetric=False,
     kinds=NUMERIC,
+    inclusive=True,
     unchanged_by=Unchanged.AFFINE,
     rows=_wasserstein_rows,
     profiles=_wasserstein_profiles,
 )
 energy = DriftMethod(
     "energy",
-    None,
-    math.inf,
-    True,
     "Székely 2003 (SciPy's energy_distance): the square root of twice the integral of the squared gap, in the root of "
     "the column's unit",
+    largest=math.inf,
     kinds=NUMERIC,
-    inclusive=False,
     unchanged_by=Unchanged.SHIFT,
     rows=_energy_rows,
     profiles=_energy_profiles,

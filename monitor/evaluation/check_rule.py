@@ -9,15 +9,17 @@ from typing import Any
 from monitor.errors import InvalidValue
 from monitor.evaluation.references import reference_of
 from monitor.evaluation.rules import MonitorRule
-from monitor.evaluation.threshold_kinds import DRIFT_METRICS, ROW_KINDS, accepted_kinds, check_threshold
+from monitor.evaluation.threshold_kinds import DRIFT_METRICS, PRESET_KINDS, ROW_KINDS, accepted_kinds, check_threshold
 from monitor.metrics import BY_THE_CLOCK, describe
 from monitor.segments import ALL, check_pattern
 from monitor.windows import rows_of
 
 MOST_LOOKS = 100
-WHOLE_MODEL = ROW_KINDS | {"preset"}
+WHOLE_MODEL = ROW_KINDS | PRESET_KINDS
 """Kinds of threshold that compare with a baseline's rows, which are not kept by segment."""
 LONGEST_NAME = 200
+OF_OBJECTIVES = frozenset({"slo_burn", "slo_budget"})
+"""Metrics that are of an objective and not of a model's windows."""
 
 
 def default_threshold(metric: str) -> dict[str, Any]:
@@ -42,6 +44,8 @@ def check_rule(rule: MonitorRule, metrics: Collection[str]) -> None:
         near = get_close_matches(rule.metric, metrics, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InvalidValue(f"metric {rule.metric!r} is not known{hint}; accepted: {', '.join(sorted(metrics))}")
+    if rule.metric in OF_OBJECTIVES:
+        raise InvalidValue(f"{rule.metric} is watched for the objectives in the settings (slos); change it there")
     check_pattern(rule.segment)
     check_threshold(rule.metric, rule.threshold)
     _check_numbers(rule)

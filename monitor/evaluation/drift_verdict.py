@@ -72,7 +72,7 @@ def judge_target_drift(rule: MonitorRule, verdict: ColumnVerdict | None, facts: 
 
 def judge_drift(rule: MonitorRule, verdicts: Sequence[ColumnVerdict], facts: WindowFacts) -> Judgement:
     decided = [verdict for verdict in verdicts if verdict.status is Status.OK]
-    flagged = sorted((v for v in decided if v.breach), key=lambda v: -(v.value or 0.0))
+    flagged = sorted((v for v in decided if v.breach), key=_distance, reverse=True)
     whole = _WHOLE.get(rule.metric, "")
     n = facts.profile.labelled.labelled if whole == _LABELS else facts.profile.service.rows
     if not decided:
@@ -80,24 +80,36 @@ def judge_drift(rule: MonitorRule, verdicts: Sequence[ColumnVerdict], facts: Win
         verdict = Verdict.INSUFFICIENT if few else Verdict.UNDEFINED
         reason = verdicts[0].why if verdicts else _nothing_to_compare(rule, facts)
         return Judgement(rule, verdict, rule.severity, None, None, None, n, reason, evidence_of(facts, rule, reason, n))
-    shown = flagged[0] if flagged else max(decided, key=lambda v: v.value or 0.0)
+    shown = flagged[0] if flagged else max(decided, key=_distance)
     worst, limit = shown.value or 0.0, shown.limit
+    normal = Bounds(low=limit) if _is_test(shown) else Bounds(high=limit)
     reason = words.drift_summary(flagged, len(decided), whole)
-    evidence = evidence_of(facts, rule, reason, n, worst, Bounds(high=limit))
+    evidence = evidence_of(facts, rule, reason, n, worst, normal)
     evidence["columns"] = [_column(verdict) for verdict in flagged]
     evidence["all_columns"] = [{**_column(v), "breach": v.breach, "status": v.status.value} for v in verdicts]
     return Judgement(
         rule,
         Verdict.BREACH if flagged else Verdict.OK,
-        Severity.CRITICAL if whole == _PREDICTIONS and worst >= 2 * limit else rule.severity,
+        Severity.CRITICAL if whole == _PREDICTIONS and worst >= 2 * limit and flagged else rule.severity,
         worst,
-        None,
-        limit,
+        normal.low,
+        normal.high,
         n,
         reason,
         evidence,
         () if whole else tuple(v.name for v in flagged),
     )
+
+
+def _is_test(verdict: ColumnVerdict) -> bool:
+    """Whether its value is the p-value of a test, as those of some presets and methods are: less is further."""
+    return verdict.value is not None and verdict.value == verdict.p_value
+
+
+def _distance(verdict: ColumnVerdict) -> float:
+    """For the order of columns: more is further."""
+    value = verdict.value or 0.0
+    return -value if _is_test(verdict) else value
 
 
 def _nothing_to_compare(rule: MonitorRule, facts: WindowFacts) -> str:

@@ -19,6 +19,7 @@ def evidence_of(
     value: float | None = None,
     bounds: Bounds | None = None,
 ) -> dict[str, Any]:
+    """What every kind of verdict tells; `columns` is filled in by those that are about columns."""
     rows = sum(facts.profile.versions.values())
     return {
         "summary": summary,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,9 +23,11 @@ DRIFT_METRICS = frozenset({"drift", "prediction_drift", "target_drift"})
 ROW_KINDS = frozenset({"many_columns", "embedding", "text"})
 """Thresholds that compare rows: those of the window with those that the baseline keeps."""
 SEQUENCE = "sequence"
+PRESET_KINDS = frozenset({"method", "preset"})
+"""Thresholds that judge each column by its rows, as another tool or a single method does."""
 _KINDS_OF = {
-    "drift": ("calibrated", "preset", SEQUENCE),
-    "prediction_drift": ("calibrated", "preset", SEQUENCE),
+    "drift": ("calibrated", "method", "preset", SEQUENCE),
+    "prediction_drift": ("calibrated", "method", "preset", SEQUENCE),
     "target_drift": ("calibrated", SEQUENCE),
     "multivariate_drift": ("many_columns", SEQUENCE),
     "embedding_drift": ("embedding", SEQUENCE),
@@ -35,13 +38,14 @@ _KINDS_OF = {
 }
 _ANY = ("constant", "baseline", "quantile", "relative", SEQUENCE)
 DIRECTIONS = ("low", "high", "both")
+_LARGEST = sys.float_info.max
 
 
 def number(low: float = -math.inf, high: float = math.inf) -> Check:
     """A check that a value is a finite number in [low, high]."""
 
     def check(name: str, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
             raise InvalidValue(f"threshold {name} is {value!r}; accepted: a number")
         if not low <= value <= high:
             raise InvalidValue(f"threshold {name} is {value!r}; accepted: {_range(low, high)}")
@@ -112,6 +116,7 @@ KINDS: dict[str, dict[str, Check]] = {
     "quantile": {**_WIDTH, "low": number(0, 1), "high": number(0, 1)},
     "relative": {**_WIDTH, "to": _span},
     "calibrated": {"method": _distance, "smallest": number(0), "rate": number(0, 1)},
+    "method": {"method": _member(DRIFT_METHODS), "threshold": number(0)},
     "preset": {"name": _one_of(*PRESETS)},
     "quality": {"rate": number(0, 1), "smallest": _least_effects, "leave_out": _some_of(*SMALLEST)},
     "silence": {"factor": number(1)},
@@ -122,7 +127,7 @@ KINDS: dict[str, dict[str, Check]] = {
 }
 _ONLY_FROZEN = ROW_KINDS | {SEQUENCE}
 """Kinds that know no other reference: only a frozen baseline keeps rows, and a sequence starts where it ends."""
-NEEDED = {"relative": ("to",), "preset": ("name",)}
+NEEDED = {"relative": ("to",), "method": ("method",), "preset": ("name",)}
 
 
 def accepted_kinds(metric: str) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ two distributions in a form that many data scientists know.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from monitor.errors import InvalidValue
 from monitor.schemas import Feature, FeatureKind
@@ -58,5 +58,5 @@ def _is_numeric(name: str, features: Mapping[str, Feature]) -> bool:
 def _values(rows: pa.Table, name: str) -> int:
     column = rows.column(name)
     if pa.types.is_floating(column.type):
-        return sum(value is not None and math.isfinite(value) for value in column.to_pylist())
+        return int(pc.sum(pc.is_finite(column)).as_py() or 0)
     return int(len(column) - column.null_count)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
+
+from monitor.plugins import DRIFT_METHODS
 
 from .conftest import Kedge
 
@@ -169,6 +173,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "array": (b"[1, 2]", "is not a readable table"),
     "no rows": (b"[]", "has no rows"),
     "twice": (b"amount,amount\n1,2\n", "has two columns named 'amount'"),
+    "another encoding": ("größe,age\n1,2\n".encode("latin-1"), "is not a readable table: not UTF-8"),
 }
 
 
@@ -189,12 +194,102 @@ def test_a_file_that_is_not_there_is_named(kedge: Kedge, folder: Path) -> None:
     assert (outcome.status, outcome.error) == (2, "file '.' can't be read: Is a directory")
 
 
-def test_too_few_rows_are_no_pass(kedge: Kedge, folder: Path) -> None:
+@pytest.mark.parametrize("files", [("ref.parquet", "few.parquet"), ("few.parquet", "ref.parquet")])
+def test_too_few_rows_are_no_pass(kedge: Kedge, folder: Path, files: tuple[str, str]) -> None:
     parquet.write_table(table(10), folder / "few.parquet")
-    outcome = kedge("drift", "check", "ref.parquet", "few.parquet")
+    outcome = kedge("drift", "check", *files)
     assert outcome.status == 2
     assert "too few rows" in outcome.out
     assert outcome.err.strip() == "no column could be judged, so this is no pass"
+    assert kedge("drift", "check", *files, "--json").json["passed"] is False
+
+
+@pytest.mark.parametrize("write", [pd.DataFrame.to_parquet, pd.DataFrame.to_csv])
+def test_the_numbers_that_pandas_gives_its_rows_are_no_drift(kedge: Kedge, folder: Path, write: Any) -> None:
+    rows = pd.DataFrame({"x": RANDOM.normal(size=600)}).sample(frac=1, random_state=1).sort_index()
+    write(rows[rows.index < 400].drop(index=7), folder / "a")
+    write(rows[rows.index >= 400].drop(index=407), folder / "b")
+    outcome = kedge("drift", "check", "a", "b", "--json")
+    assert outcome.status == 0
+    index = next(column for column in outcome.json["columns"] if column["name"] != "x")
+    assert index["why"] == "tells which row it is, not what it holds"
+
+
+def test_days_that_go_on_in_a_csv_are_no_drift(kedge: Kedge, folder: Path) -> None:
+    for name, start in (("a.csv", "2026-01-01"), ("b.csv", "2026-03-01")):
+        days = np.datetime64(start) + np.arange(200) // 4
+        write_csv(pa.table({"x": RANDOM.normal(size=200), "day": days}), folder / name)
+    outcome = kedge("drift", "check", "a.csv", "b.csv")
+    assert outcome.status == 0
+    assert "a clock, not drift" in outcome.out
+
+
+ODD_COLUMNS: dict[str, Callable[[int], pa.Array]] = {
+    "lists": lambda n: pa.array([[1, 2]] * n),
+    "maps": lambda n: pa.array([[("a", 1)]] * n, pa.map_(pa.string(), pa.int64())),
+    "bytes": lambda n: pa.array([b"\xff"] * n),
+    "decimals": lambda n: pa.array(range(n), pa.int64()).cast(pa.decimal128(25, 2)),
+    "days": lambda n: pa.array([99_999_999] * n, pa.date32()),
+    "times of day": lambda n: pa.array([5] * n, pa.time32("s")),
+    "durations": lambda n: pa.array([5] * n, pa.duration("us")),
+    "codes": lambda n: pa.array(["a", "b"] * (n // 2)).dictionary_encode(),
+    "nothing": pa.nulls,
+    "numbers": lambda n: pa.array(np.arange(n) / 7),
+    "infinite": lambda n: pa.array(np.full(n, np.inf)),
+}
+
+
+@pytest.mark.parametrize("preset", ["calibrated", "evidently_default", "nannyml_default"])
+def test_a_column_that_becomes_anything_else_stops_no_other(kedge: Kedge, folder: Path, preset: str) -> None:
+    kinds = list(ODD_COLUMNS.values())
+    pairs = {f"{i}-{j}": (kinds[i], kinds[j]) for i in range(len(kinds)) for j in range(len(kinds))}
+    for side, (name, rows) in enumerate((("a.parquet", 100), ("b.parquet", 60))):
+        odd = {pair: makes[side](rows) for pair, makes in pairs.items()}
+        parquet.write_table(pa.table({"x": np.arange(rows) % 10, **odd}), folder / name)
+    outcome = kedge("drift", "check", "a.parquet", "b.parquet", "--preset", preset, "--json", "--junit", "drift.xml")
+    assert outcome.status == 1
+    assert {column["name"] for column in outcome.json["columns"]} == {"x", *pairs}
+    assert all(column["why"] for column in outcome.json["columns"])
+    found = {column["name"]: column for column in outcome.json["columns"]}
+    assert found["x"]["status"] == "ok"
+
+
+def test_any_drift_method_judges_alone(kedge: Kedge, folder: Path) -> None:
+    random = np.random.default_rng(4)
+    for name, moved in (("a.parquet", 0.0), ("b.parquet", 2.0)):
+        numbers = random.normal(moved, 1 + moved, 3000)
+        rare = 0.1 + 0.2 * moved
+        parquet.write_table(
+            pa.table({"calm": random.normal(0, 1, 3000), "size": numbers, "flag": random.random(3000) < rare}),
+            folder / name,
+        )
+    for method in DRIFT_METHODS.names():
+        outcome = kedge("drift", "check", "a.parquet", "b.parquet", "--method", method, "--json")
+        judged = {column["name"]: column for column in outcome.json["columns"] if column["status"] == "ok"}
+        assert outcome.status == 1
+        assert all(column["method"] == method for column in judged.values())
+        assert all(column["drifted"] == (name != "calm") for name, column in judged.items()), method
+
+
+def test_a_method_has_a_threshold_of_ones_own(kedge: Kedge, folder: Path) -> None:
+    psi = ("drift", "check", "ref.parquet", "moved.parquet", "--method", "psi")
+    assert [kedge(*psi, "--threshold", limit).status for limit in ("0.001", "1e6")] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--method", "magic"), "drift method 'magic' is not known; accepted: anderson, chisquare"),
+        (("--method", "psi", "--preset", "nannyml_default"), "--preset and --method are two answers"),
+        (("--threshold", "0.2"), "--threshold is that of a method; accepted: with --method"),
+    ],
+)
+def test_a_method_that_makes_no_sense_is_refused(
+    kedge: Kedge, folder: Path, options: tuple[str, ...], said: str
+) -> None:
+    outcome = kedge("drift", "check", "ref.parquet", "same.parquet", *options)
+    assert outcome.status == 2
+    assert said in outcome.err
 
 
 def test_a_file_that_cannot_be_written_is_told(kedge: Kedge, folder: Path) -> None:

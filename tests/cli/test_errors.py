@@ -21,7 +21,7 @@ BAD_FILES = {
     "an unknown setting in a table": (b"[collector]\nspeed = 1", "collector.speed: there is no such setting"),
     "an unknown response": (b'[responses.x]\nkind = "pray"', "'pray' is not known; accepted: retrain, rollback"),
     "a window that is none": (b'[monitoring]\nwindow = "1x"', "window size '1x' is not usable"),
-    "a window without end": (b'[monitoring]\nwindow = "99999999999999999999d"', "can't be read"),
+    "a window without end": (b'[monitoring]\nwindow = "99999999999999999999d"', "at most 5200w"),
 }
 BAD_VARIABLES = {
     "KEDGE_PORT": ("70000", "port: Input should be less than or equal to 65535"),
@@ -124,3 +124,13 @@ def test_a_demo_does_not_take_up_the_settings_of_the_user_s_own_kedge(
     monkeypatch.setenv("KEDGE_DATABASE_URL", "postgresql://production/kedge")
     kedge("demo", "--data", "mine")
     assert load_settings().database_url == ""
+
+
+def test_a_fault_of_kedges_own_is_no_finding(kedge: Kedge, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: Path) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("monitor.cli.drift.read_table", broken)
+    outcome = kedge("drift", "check", "a.parquet", "b.parquet")
+    assert outcome.status == 4
+    assert "RuntimeError: a bug" in outcome.err

@@ -97,6 +97,7 @@ def test_an_incident_is_shown_with_its_timeline_messages_and_responses(seeded: K
     for said in (
         "AUC 0.51, expected at least 0.66",
         "`temp` looks multiplied by 1.8",
+        " 00:00 UTC, lasted 4 d",
         "Looking into version 2",
         "pager",
         "cooldown",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from monitor.db.database import Database
+from monitor.db.models import AuditEntry
 from monitor.errors import ConfigError, Unavailable
 
 
@@ -38,3 +41,11 @@ def write_and_fail(db: Database) -> None:
 def test_an_address_of_another_kind_is_a_setting_to_mend(url: str) -> None:
     with pytest.raises(ConfigError, match="accepted: sqlite"):
         Database(url)
+
+
+def test_what_json_does_not_know_is_stored_as_null(db: Database, now: datetime) -> None:
+    with db.session() as session:
+        detail = {"nan": math.nan, "deep": [1.5, -math.inf]}
+        session.add(AuditEntry(at=now, actor="key 1", action="tried", target="churn", detail=detail))
+    with db.reading() as session:
+        assert session.scalars(select(AuditEntry.detail)).one() == {"nan": None, "deep": [1.5, None]}

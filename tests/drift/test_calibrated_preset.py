@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from monitor.drift.presets import PRESETS, Finding, get_preset
@@ -73,9 +79,11 @@ def test_odd_columns_are_findings_and_never_stop_the_others() -> None:
     assert all(verdict.why for verdict in found.values())
 
 
-def test_too_few_rows_are_insufficient() -> None:
-    verdicts = get_preset("calibrated").judge(rows(1000), rows(20))
+@pytest.mark.parametrize("sizes", [(1000, 20), (20, 1000), (1, 1000), (0, 1000)])
+def test_too_few_rows_on_either_side_are_insufficient(sizes: tuple[int, int]) -> None:
+    verdicts = get_preset("calibrated").judge(*map(rows, sizes))
     assert {verdict.status for verdict in verdicts} == {Status.INSUFFICIENT}
+    assert all(f"{min(sizes)} rows, 50 needed" in verdict.why for verdict in verdicts)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -90,12 +98,83 @@ def test_an_unknown_preset_names_the_known_ones() -> None:
         get_preset("vibes")
 
 
-def test_a_clock_that_goes_on_is_not_judged_and_dates_of_the_same_time_are() -> None:
+AS_READ: dict[str, Callable[[pd.DatetimeIndex], Any]] = {
+    "times": lambda times: times,
+    "times with a zone": lambda times: times.tz_localize("Europe/Berlin"),
+    "days": lambda times: times.date,
+}
+
+
+@pytest.mark.parametrize("kind", AS_READ)
+def test_a_clock_that_goes_on_is_not_judged_and_dates_of_the_same_time_are(kind: str) -> None:
     random = np.random.default_rng(21)
-    days = pd.date_range("2026-01-01", periods=2000, freq="h")
-    reference = pd.DataFrame({"at": days, "due": days[random.integers(0, 2000, 2000)]})
-    current = pd.DataFrame({"at": days[-1] + (days - days[0]), "due": days[random.integers(1500, 2000, 2000)]})
+    read = AS_READ[kind]
+    days = pd.date_range("2026-01-01", periods=2000, freq="12h")
+    reference = pd.DataFrame({"at": read(days), "due": read(days[random.integers(0, 2000, 2000)])})
+    later = days[-1] + (days - days[0])
+    current = pd.DataFrame({"at": read(later), "due": read(days[random.integers(1500, 2000, 2000)])})
     verdicts = {verdict.name: verdict for verdict in get_preset("calibrated").judge(reference, current)}
     assert verdicts["at"].finding is Finding.NOT_JUDGED
     assert "a clock, not drift" in verdicts["at"].why
     assert verdicts["due"].drifted
+    assert verdicts["due"].why.startswith("moved up: median 2027-05-25 ")
+
+
+def test_a_day_that_stays_the_same_is_no_clock() -> None:
+    day = pd.DataFrame({"day": [date(2026, 1, 1)] * 100})
+    (verdict,) = get_preset("calibrated").judge(day, day)
+    assert (verdict.status, verdict.drifted) == (Status.OK, False)
+
+
+def test_times_that_became_numbers_changed_their_type() -> None:
+    times = pd.date_range("2026-01-01", periods=200, freq="h")
+    numbers = times.astype("datetime64[s]").astype(np.int64)
+    (verdict,) = get_preset("calibrated").judge(pd.DataFrame({"at": times}), pd.DataFrame({"at": numbers}))
+    assert (verdict.finding, verdict.why) == (Finding.TYPE_CHANGED, "time became numeric")
+
+
+def test_durations_are_numbers() -> None:
+    reference, current = (pd.DataFrame({"took": pd.to_timedelta(RANDOM.gamma(2, by, 500), "s")}) for by in (1, 2))
+    (verdict,) = get_preset("calibrated").judge(reference, current)
+    assert verdict.drifted
+
+
+EVENT_TIMES: dict[str, Callable[[pd.Series[Any]], Any]] = {
+    "times": lambda times: times,
+    "texts": lambda times: times.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "days": lambda times: times.dt.date,
+    "epoch seconds": lambda times: times.astype("datetime64[s]").astype(np.int64),
+    "epoch milliseconds": lambda times: times.astype("datetime64[ms]").astype(np.int64) / 1.0,
+}
+
+
+@pytest.mark.parametrize("kind", EVENT_TIMES)
+def test_event_times_are_read_however_they_are_written(kind: str) -> None:
+    days = np.repeat(np.arange(31), 200)
+    temp = np.random.default_rng(3).normal(np.random.default_rng(4).normal(size=31)[days], 0.3)
+    times = pd.Series(pd.Timestamp("2026-01-01") + pd.to_timedelta(days * 24.0, unit="h"))
+    rows = pd.DataFrame({"temp": temp, "event_time": EVENT_TIMES[kind](times)})
+    verdicts = get_preset("calibrated").judge(rows[:6000], rows[6000:])
+    assert [(verdict.name, verdict.drifted) for verdict in verdicts] == [("temp", False)]
+    assert get_preset("calibrated", time_column="").judge(rows[["temp"]][:6000], rows[["temp"]][6000:])[0].drifted
+
+
+@pytest.mark.parametrize("unreadable", ["yesterday", None, math.nan, True])
+def test_event_times_that_cannot_be_read_are_told(unreadable: Any) -> None:
+    times: list[Any] = [*pd.date_range("2026-01-01", periods=99, freq="h"), unreadable]
+    reference = rows(100).assign(event_time=pd.Series(times, dtype=object))
+    found = {verdict.name: verdict for verdict in get_preset("calibrated").judge(reference, rows(100))}
+    assert found["event_time"].finding is Finding.NOT_JUDGED
+    assert "only chance is allowed for" in found["event_time"].why
+    assert found["amount"].status is Status.OK
+
+
+def test_days_that_python_has_no_dates_for_stop_nothing() -> None:
+    far = pa.table({"day": pa.array([99_999_999] * 60, pa.date32()), "x": RANDOM.normal(size=60)})
+    assert [verdict.status for verdict in get_preset("calibrated").judge(far, far)] == [Status.OK, Status.OK]
+
+
+def test_another_column_can_hold_the_times() -> None:
+    timed = rows(100).assign(at=pd.date_range("2026-01-01", periods=100, freq="h"))
+    for name in PRESETS:
+        assert "at" not in [verdict.name for verdict in get_preset(name, time_column="at").judge(timed, timed)]

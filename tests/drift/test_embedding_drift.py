@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from monitor.drift.embeddings import METHODS, embedding_groups, fit_embeddings, judge_embeddings
+from monitor.drift.many.encoding import narrowed
 from monitor.points import Status
 
 
@@ -66,9 +67,17 @@ def test_an_embedding_that_is_gone_is_a_drift_and_no_rows_are_insufficient() -> 
     assert judge_embeddings(fitted, reference.slice(0, 0), random)["e"].status is Status.INSUFFICIENT
 
 
-def test_a_wide_embedding_is_projected() -> None:
+def test_a_wide_embedding_is_projected_and_keeps_its_distances() -> None:
     random = np.random.default_rng(0)
-    wide = pa.table({f"emb_{i}": random.normal(size=200) for i in range(700)})
-    fitted = fit_embeddings(wide, embedding_groups(wide.column_names), "domain_classifier")
-    moved = pa.table({f"emb_{i}": random.normal(size=100) + 0.5 for i in range(700)})
+    wide = random.normal(size=(60, 700))
+    narrow = narrowed(wide, random)
+    assert narrow.shape == (60, 300)
+    before, after = (np.linalg.norm(rows[:30] - rows[30:], axis=1) for rows in (wide, narrow))
+    assert after == pytest.approx(before, rel=0.15)
+
+
+def test_a_wide_embedding_that_moved_is_found() -> None:
+    random = np.random.default_rng(0)
+    wide, moved = (pa.table({f"emb_{i}": random.normal(by, 1, 100) for i in range(700)}) for by in (0, 0.5))
+    fitted = fit_embeddings(wide, embedding_groups(wide.column_names), "mmd")
     assert judge_embeddings(fitted, moved, random)["emb"].breach

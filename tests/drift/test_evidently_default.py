@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from evidently import DataDefinition, Dataset, Report
 from evidently.metrics import ValueDrift
+from evidently.metrics.column_statistics import ValueDriftCalculation
 from evidently.presets import DataDriftPreset
 
 from monitor.drift.presets import EvidentlyDefault, Finding, PresetVerdict
@@ -33,6 +34,15 @@ FILES = (
 # is small), a third against what comes next.
 SPLITS = ((0, 0.5, 1), (0, 0.06, 0.1), (0.1, 0.4, 0.45))
 Peer = dict[str, tuple[float, bool]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pictures() -> Iterator[None]:
+    """Drawing is nearly all that Evidently spends its time on, and comes after values and verdicts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ValueDriftCalculation, "_render", lambda *_: [])
+        patch.setattr(DataDriftPreset, "render", lambda *_: [])
+        yield
 
 
 def theirs(reference: pd.DataFrame, current: pd.DataFrame, **options: Any) -> tuple[Peer, int]:
@@ -205,6 +215,7 @@ ODD: Mapping[str, tuple[str, Any, Any]] = {
     "no rows now": ("num", BASE, np.array([], dtype=float)),
     "only infinite": ("num", BASE, np.array([INF, -INF])),
     "texts for numbers": ("num", BASE, ["a", "b"] * 10),
+    "numbers for lists": ("num", [[1.0, 2.0]] * 20, BASE[:20]),
     "numbers for texts": ("cat", ["a", "b"] * 10, BASE[:20]),
     "one row": ("num", BASE, BASE[:1]),
     "float32": ("num", BASE.astype("float32"), (BASE + 1).astype("float32")),

@@ -55,6 +55,13 @@ def test_the_order_of_rows_is_that_of_time_where_there_is_one() -> None:
     assert [verdict.threshold for verdict in found] == pytest.approx([v[1] for v in NANNYML[0.5].values()])
 
 
+def test_times_without_an_order_leave_the_rows_in_theirs() -> None:
+    reference, current = peers.frames(0.5)
+    lists = reference.assign(event_time=[np.arange(3)] * len(reference))
+    preset = NannymlDefault(chunk_rows=100)
+    assert preset.judge(lists, current) == preset.judge(reference, current)
+
+
 def test_odd_columns_are_findings() -> None:
     few = np.arange(100.0)
     reference = pd.DataFrame(

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.drift.text import LOOKS, fit_text, text_columns
 from monitor.points import Status
+from tests.drift.many.rows import timed
 
 WORDS = [f"word{i}" for i in range(1000)]
 USUAL = 1 / np.arange(1, 1001)
@@ -62,6 +63,28 @@ def test_known_words_in_other_shares_are_found_by_the_classifier() -> None:
     verdicts = FITTED.judge(texts(np.random.default_rng(3), 400, other), np.random.default_rng(1))
     assert verdicts[2].breach
     assert "most by the words" in verdicts[2].why
+
+
+def test_what_the_baselines_texts_do_over_time_is_no_drift() -> None:
+    """Every day has its own mix of the same words."""
+    random = np.random.default_rng(0)
+
+    def day(usual: np.ndarray) -> pa.Table:
+        shares = usual * np.exp(random.normal(0, 0.5, usual.size))
+        return texts(random, 60, np.append(shares / shares.sum(), np.zeros(1000 - usual.size)))
+
+    days = pa.concat_tables([day(USUAL[:200]) for _ in range(15)])
+    by_chance, over_time = fit_text(days, "note"), fit_text(timed(days), "note")
+    looks = [fitted.judge(day(USUAL[:200]), random)[2] for fitted in (by_chance, over_time)]
+    assert [look.breach for look in looks] == [True, False]
+    assert over_time.judge(day(USUAL[199::-1]), random)[2].breach
+
+
+@pytest.mark.parametrize("note", ["word {0} x{0}", "{0}!", None])
+def test_a_baseline_without_a_common_word_is_prepared(note: str | None) -> None:
+    notes = [note.format(f"v{i:03}") if note else None for i in range(400)]
+    fitted = fit_text(timed(pa.table({"note": pa.array(notes, pa.string())})), "note")
+    assert len(fitted.judge(REFERENCE, np.random.default_rng(1))) == len(LOOKS)
 
 
 def test_texts_in_another_language_are_found() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.drift.embeddings import DEFAULT_METHOD as EMBEDDING_METHOD
-from monitor.drift.embeddings import embedding_groups, fit_embeddings, judge_embeddings
+from monitor.drift.embeddings import corrected, embedding_groups, fit_embeddings, judge_embeddings
 from monitor.drift.many.method import FittedMethod, ManyVerdict, get_many_column_method, without_value
 from monitor.drift.text import FittedText, fit_text, text_columns
 from monitor.errors import InvalidValue
@@ -44,8 +44,9 @@ def judge_many_columns(
         raise InvalidValue(f"threshold kind {kind!r} is not known here; accepted: {', '.join(KINDS)}")
     random = np.random.default_rng(seed)
     if kind == "text":
-        texts = [(text.column, text.judge(window_rows, random)) for text in _texts(sample or b"", columns)]
-        return _points([(verdict.method, column, verdict) for column, found in texts for verdict in found])
+        texts = _texts(sample or b"", columns)
+        looks = [(text.column, verdict) for text in texts for verdict in text.judge(window_rows, random)]
+        return _points([(verdict.method, column, corrected(verdict, len(texts))) for column, verdict in looks])
     if kind == "embedding":
         groups = _embeddings(
             sample or b"", threshold.get("method", EMBEDDING_METHOD), tuple(threshold.get("prefixes", ()))

@@ -6,7 +6,7 @@ permutation test of the result exact at every number of rows: nothing is learnt 
 - A number becomes its normal score: the normal quantile of its mid-rank among all rows. An outlier of 1e6 is the
   largest value and no more. Missing values are 0.
 - A category becomes indicators of the 20 most frequent categories and of all others together, scaled so that the
-  column's total variance is 1, as a number's is.
+  column's total variance is 1, as a number's is. With more than 100 such columns it is fewer: 2,000 in all.
 - A column of either kind that has missing values gets an indicator of them with variance 1.
 - A constant column says nothing, and is left out.
 """
@@ -23,7 +23,7 @@ from scipy import special
 
 from monitor.drift.many.rows import Rows
 
-MOST_CATEGORIES = 20
+MOST_CATEGORIES, MOST_INDICATORS = 20, 2000
 MOST_FEATURES = 300
 Matrix = NDArray[np.float64]
 
@@ -42,9 +42,10 @@ def encode(rows: Rows) -> Encoded:
     owners: list[str] = []
     for name, numbers in rows.numbers.items():
         _add(features, owners, name, [normal_scores(numbers), _missing(np.isnan(numbers))])
+    most = min(MOST_CATEGORIES, max(MOST_INDICATORS // max(len(rows.categories), 1), 1))
     for name, values in rows.categories.items():
         missing = np.asarray(values.is_null().to_numpy(zero_copy_only=False))
-        _add(features, owners, name, [*_indicators(values), _missing(missing)])
+        _add(features, owners, name, [*_indicators(values, most), _missing(missing)])
     return Encoded(np.column_stack(features) if features else np.empty((rows.size, 0)), owners)
 
 
@@ -89,10 +90,11 @@ def category_codes(values: pa.Array) -> tuple[NDArray[np.int64], list[str]]:
     return place[codes], [names[code] for code in order]
 
 
-def _indicators(values: pa.Array) -> list[Matrix]:
+def _indicators(values: pa.Array, most: int) -> list[Matrix]:
+    """Indicators of the `most` frequent categories, and of all others together where there are any."""
     codes, names = category_codes(values)
-    kept = np.minimum(codes, MOST_CATEGORIES)
-    held = [kept == code for code in range(min(len(names), MOST_CATEGORIES + 1))]
+    kept = np.minimum(codes, most)
+    held = [kept == code for code in range(min(len(names), most + 1))]
     total = np.sqrt(sum(float(each.mean() * (1 - each.mean())) for each in held))
     return [(each - each.mean()) / total for each in held] if total > 0 else []
 

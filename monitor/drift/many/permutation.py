@@ -47,7 +47,7 @@ def judge(contrast: Contrast, rows: int, n: int, random: np.random.Generator, ra
     observed, null = float(values[0]), values[1:]
     by_time, usual = _over_time(observed, null, time, rate)
     limit = float(np.quantile(null, 1 - rate, method="higher"))
-    return Outcome(observed, max(_chance(observed, null), by_time), max(limit, usual))
+    return Outcome(observed, max(_chance(observed, null), by_time), float(max(limit, usual)))
 
 
 def time_null(contrast: Contrast, time: Values | None, random: np.random.Generator) -> TimeNull:

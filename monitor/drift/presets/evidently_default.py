@@ -78,21 +78,28 @@ class EvidentlyDefault:
     def _judge(
         self, name: str, reference: pd.Series[Any], current: pd.Series[Any], clean: Clean | None = None
     ) -> PresetVerdict:
-        clean = clean or _cleaned
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             kind = self.kinds.get(name) or recognise(current)
             if kind not in (NUM, CAT, TEXT):
                 return not_judged(name, f"Evidently does not judge {kind}", _emptied(reference, current))
-            before, after = clean(reference), clean(current)
-            for side, column in (("reference", before), ("current", after)):
-                if column.empty:
-                    return not_judged(name, f"the {side} column has no values", _emptied(before, after))
-            if kind == NUM and not (_is_numeric(before) and _is_numeric(after)):
-                return not_judged(name, f"{before.dtype} became {after.dtype}", Finding.TYPE_CHANGED)
-            if kind == NUM and "bool" in (before.dtype.name, after.dtype.name):
-                return not_judged(name, "Evidently takes no booleans for numbers")
-            return self._run(name, before, after, kind)
+            try:
+                return self._of_kind(name, reference, current, kind, clean or _cleaned)
+            except (TypeError, ValueError):  # values such as lists, which are neither compared nor counted
+                return not_judged(name, f"{reference.dtype} became {current.dtype}", Finding.TYPE_CHANGED)
+
+    def _of_kind(
+        self, name: str, reference: pd.Series[Any], current: pd.Series[Any], kind: str, clean: Clean
+    ) -> PresetVerdict:
+        before, after = clean(reference), clean(current)
+        for side, column in (("reference", before), ("current", after)):
+            if column.empty:
+                return not_judged(name, f"the {side} column has no values", _emptied(before, after))
+        if kind == NUM and not (_is_numeric(before) and _is_numeric(after)):
+            return not_judged(name, f"{before.dtype} became {after.dtype}", Finding.TYPE_CHANGED)
+        if kind == NUM and "bool" in (before.dtype.name, after.dtype.name):
+            return not_judged(name, "Evidently takes no booleans for numbers")
+        return self._run(name, before, after, kind)
 
     def _run(self, name: str, reference: pd.Series[Any], current: pd.Series[Any], kind: str) -> PresetVerdict:
         chosen = self.column_methods.get(name) or self.kind_methods.get(kind) or self.method

@@ -47,7 +47,7 @@ Distance = Callable[["pd.Series[Any]"], float]
 class NannymlDefault:
     """The current rows are one chunk; the reference is cut, in its order, into chunks of `chunk_rows` (a tenth else).
 
-    What is left over is a chunk of its own, as in NannyML. Rows are put in order of `time_column` where there is one.
+    What is left over is a chunk of its own, as in NannyML. Its order is that of `time_column` where there is one.
     """
 
     columns: Sequence[str] | None = None
@@ -56,13 +56,17 @@ class NannymlDefault:
 
     def judge(self, reference: Table, current: Table, tick: Tick = no_tick) -> list[PresetVerdict]:
         """A verdict for every column; what NannyML raises an error for is a finding."""
-        sides = [self._ordered(as_frame(table)) for table in (reference, current)]
-        return judge_each(sides[0], sides[1], self.columns, self._judge, tick)
+        sides = [self._ordered(as_frame(reference)), as_frame(current)]
+        before, after = (side.drop(columns=self.time_column, errors="ignore") for side in sides)
+        return judge_each(before, after, self.columns, self._judge, tick)
 
     def _ordered(self, frame: pd.DataFrame) -> pd.DataFrame:
         if self.time_column not in frame:
             return frame
-        return frame.sort_values(self.time_column, kind="stable").drop(columns=self.time_column)
+        try:
+            return frame.sort_values(self.time_column, kind="stable")
+        except (TypeError, ValueError):  # lists and the like have no order
+            return frame
 
     def _judge(self, name: str, reference: pd.Series[Any], current: pd.Series[Any]) -> PresetVerdict:
         size = self.chunk_rows or len(reference) // CHUNKS

@@ -24,10 +24,17 @@ def no_tick(name: str) -> None:
 
 def as_frame(table: Table) -> pd.DataFrame:
     """The table as pandas has it. Raises InvalidValue where two columns have one name."""
-    frame: pd.DataFrame = table.to_pandas() if hasattr(table, "to_pandas") else table
+    frame: pd.DataFrame = _to_pandas(table) if hasattr(table, "to_pandas") else table
     if twice := frame.columns[frame.columns.duplicated()].tolist():
         raise InvalidValue(f"two columns are named {twice[0]!r}; accepted: each name once")
     return frame
+
+
+def _to_pandas(table: Any) -> Any:
+    try:
+        return table.to_pandas()
+    except (ValueError, OverflowError):  # days beyond the years 1 to 9999, which Python's own dates can't be
+        return table.to_pandas(date_as_object=False)
 
 
 def judge_each(

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.drift.sequences.method import SequenceMethod, Values
 
-LEVELS = tuple(0.2 * step for step in range(101))
+LEVELS = tuple(0.2 * step for step in range(1, 101))
 GRACE = 10
 
 
@@ -16,8 +16,8 @@ class Adwin(SequenceMethod):
     """River's ADWIN, which checks at every value from the tenth on.
 
     Its confidence delta is no probability of a false alarm, so it is the threshold that is calibrated: one detector
-    runs per level of -ln(delta), from 0 to 20, and the statistic is the highest level that finds a change. Until its
-    first alarm a detector holds all values, whatever its level.
+    runs per level of -ln(delta), up to 20, and the statistic is the highest level that finds a change, 0 where none
+    does. Until its first alarm a detector holds all values, whatever its level.
     """
 
     name = "adwin"
@@ -27,8 +27,8 @@ class Adwin(SequenceMethod):
     simulated = 300_000
 
     def statistics(self, paths: Values, most: float = np.inf) -> Values:
-        """-ln(delta) of the strictest detector that finds a change at this value; -inf where none does."""
-        found = np.full_like(paths, -np.inf)
+        """-ln(delta) of the strictest detector that finds a change at this value."""
+        found = np.zeros_like(paths)
         for row, path in enumerate(paths):
             for level in LEVELS:
                 alarms = _alarms(path.tolist(), float(np.exp(-level)))
@@ -50,7 +50,7 @@ def _highest(path: list[float]) -> float:
             below = middle
         else:
             above = middle
-    return LEVELS[below] if below >= 0 else -np.inf
+    return LEVELS[below] if below >= 0 else 0.0
 
 
 def _alarms(path: list[float], delta: float, most: int | None = None) -> list[int]:

@@ -93,6 +93,15 @@ def test_categories_are_counted_from_both_sides_and_ties_go_by_name() -> None:
     assert codes.tolist() == [0, 1, -1, 0, 2]
 
 
+def test_many_columns_of_categories_share_what_memory_there_is() -> None:
+    random = np.random.default_rng(0)
+    drawn = random.choice([f"c{i}" for i in range(30)], 100)
+    few, many = (read_rows(pa.table({f"x{i}": drawn for i in range(columns)})) for columns in (2, 500))
+    assert encode(few).matrix.shape == (100, 2 * 21)
+    assert encode(many).matrix.shape == (100, 500 * 5)
+    assert encode(many).matrix.var(axis=0).sum() == pytest.approx(500)
+
+
 def test_a_column_of_another_kind_is_missing_in_the_window() -> None:
     reference = read_rows(pa.table({"a": [1.0, 2.0], "b": ["x", "y"]}))
     both = pool(reference, read_rows(pa.table({"a": ["1", "2"], "b": [1.0, 2.0]})))
@@ -176,6 +185,22 @@ def test_a_monitor_asks_for_embeddings_and_for_texts() -> None:
         ("text_classifier", "note"),
     ]
     assert [v.breach for v in verdicts[1:]] == [True, True]
+
+
+def test_more_text_columns_are_more_looks() -> None:
+    random = np.random.default_rng(0)
+
+    def rows(n: int) -> pa.Table:
+        notes = {f"note{i}": [" ".join(random.choice(list("abcdefgh"), 9)) for _ in range(n)] for i in range(4)}
+        return pa.table(notes)
+
+    sample, window = encode_sample(rows(300)), rows(100)
+    alone = judge_many_columns(sample, window, {"kind": "text", "columns": ["note1"]}, 1)[1]
+    among = judge_many_columns(sample, window, {"kind": "text", "columns": ["note1", "note0", "note2"]}, 1)[1]
+    assert len(among) == 9
+    chances = [(one.p_value, another.p_value) for one, another in zip(alone, among, strict=False) if one.p_value]
+    assert chances
+    assert all(another == min(1.0, 3 * one) for one, another in chances)
 
 
 def test_a_baseline_without_a_sample_is_undefined() -> None:

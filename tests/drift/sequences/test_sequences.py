@@ -75,13 +75,15 @@ def test_cusum_has_its_published_thresholds(length: float, known: float) -> None
     assert calibrate(get_sequence_method("cusum"), length) == pytest.approx(known, abs=0.25)
 
 
-@pytest.mark.parametrize(("name", "soon"), [("cusum", 12), ("page_hinkley", 15), ("adwin", 20), ("kswin", 45)])
+@pytest.mark.parametrize(("name", "soon"), [("cusum", 6), ("page_hinkley", 8), ("adwin", 10), ("kswin", 16)])
 def test_a_shift_of_one_and_a_half_deviations_is_found_soon(name: str, soon: int) -> None:
     delays = []
     for seed in range(10):
-        found = watch(values(seed, 200, shift_at=100, shift=1.5), values(100 + seed, 100), name, 300)
-        delays.append((found.first_alarm if found.first_alarm is not None else 200) - 100)
-    assert np.median(delays) <= soon
+        found = watch(values(seed, 170, shift_at=70, shift=1.5), values(100 + seed, 100), name, 300)
+        delays.append((found.first_alarm if found.first_alarm is not None else 170) - 70)
+    late = [delay for delay in delays if delay >= 0]  # an alarm before the change found nothing
+    assert len(late) >= 7
+    assert np.median(late) <= soon
 
 
 def test_page_hinkley_is_rivers() -> None:
@@ -229,6 +231,15 @@ def test_a_monitors_look_at_its_newest_point() -> None:
     assert "windows ago" in found.why
     quiet = judge_sequence(values(3, 80), values(4, 60), threshold)
     assert (quiet.breach, quiet.status, quiet.began) == (False, Status.OK, None)
+
+
+def test_a_calm_look_has_finite_numbers(method: SequenceMethod) -> None:
+    """They are stored as JSON, which has no infinity: PostgreSQL refuses the whole window for one."""
+    found = judge_sequence(values(3, 80), values(4, 60), {"method": method.name, "expected_run_length": 100})
+    assert not found.breach
+    assert found.statistic is not None
+    assert found.limit is not None
+    assert 0 <= found.statistic <= found.limit < math.inf
 
 
 def test_a_monitor_without_a_newest_point_is_undefined() -> None:
