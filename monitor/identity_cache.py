@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from monitor.recent_cache import RecentCache
 
 Made = TypeVar("Made")
 
 
-class IdentityCache(Generic[Made]):
-    """The last answers, by the object they are about and whatever else they depend on; safe to use from many threads.
+class Same:
+    """A key that equals itself alone. It keeps the object, so that no other one gets its place in memory."""
 
-    The object must never change. It is kept beside the answer, so that its id stays its own.
-    """
+    __slots__ = ("about",)
+
+    def __init__(self, about: object) -> None:
+        self.about = about
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.about is other.about
+
+    def __hash__(self) -> int:
+        return id(self.about)
+
+
+class IdentityCache(Generic[Made]):
+    """The last answers, by the object they are about, which must never change, and whatever else they depend on."""
 
     def __init__(self, most: int = 256) -> None:
-        self._most = most
-        self._held: OrderedDict[tuple[int, Hashable], tuple[object, Made]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._recent: RecentCache[Made] = RecentCache(most)
 
     def get(self, about: object, depends_on: Hashable, make: Callable[[], Made]) -> Made:
-        key = (id(about), depends_on)
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key][1]
-        made = make()
-        with self._lock:
-            self._held[key] = (about, made)
-            while len(self._held) > self._most:
-                self._held.popitem(last=False)
-        return made
+        return self._recent.get((Same(about), depends_on), make)

@@ -63,12 +63,14 @@ def segment_key(dimension: Dimension, value: str) -> str:
 def choose_values(counts: Mapping[str, int], slicing: Slicing) -> tuple[str, ...]:
     """The values with a segment of their own: those kept, then the largest; ties in alphabetical order.
 
-    A value that is itself called `other` is counted with the others.
+    A value that is itself called `other` is counted with the others. A baseline knows very long values by their keys.
 
     >>> choose_values({"a": 1, "b": 5, "c": 5}, Slicing(VERSION, kept=("z",), most=2))
     ('z', 'b')
     """
-    kept = slicing.kept[: slicing.most]
+    name = slicing.dimension.name
+    cut = {segment_key(slicing.dimension, v): v for v in counts if len(name) + len(v) >= LONGEST_KEY}
+    kept = tuple(cut.get(f"{name}={value}", value) for value in slicing.kept[: slicing.most])
     ranked = sorted((v for v in counts if v != OTHER and v not in kept), key=lambda value: (-counts[value], value))
     return (*kept, *ranked[: slicing.most - len(kept)])
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from monitor.errors import InvalidValue
 
@@ -14,9 +15,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONDAY = datetime(1969, 12, 29, tzinfo=UTC)
 WEEK = timedelta(days=7)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SIZE = re.compile(r"(\d+)([smhdw])")
-_ROWS = re.compile(r"(\d+) ?rows")
+_SIZE = re.compile(r"(\d{1,12})([smhdw])")
+_ROWS = re.compile(r"(\d{1,12}) ?rows")
 MOST_WINDOW_ROWS = 1_000_000_000
+LONGEST = timedelta(weeks=5200)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -67,17 +69,19 @@ def windows_between(start: datetime, end: datetime, size: timedelta) -> Iterator
 
 
 def parse_size(text: str) -> timedelta:
-    """A window size such as 5m, 1h, 1d or 1w.
+    """A window size such as 5m, 1h, 1d or 1w, at most 5200w. Raises InvalidValue.
 
     >>> parse_size("90m")
     datetime.timedelta(seconds=5400)
     """
     match = _SIZE.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < seconds <= LONGEST.total_seconds():
         raise InvalidValue(
-            f"window size {text!r} is not usable; accepted: a whole number and s, m, h, d or w, as in 1h"
+            f"window size {text!r} is not usable; accepted: a whole number and s, m, h, d or w, as in 1h, "
+            f"at most {format_size(LONGEST)}"
         )
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    return timedelta(seconds=seconds)
 
 
 def parse_span(text: str) -> timedelta:
@@ -101,6 +105,18 @@ def parse_span(text: str) -> timedelta:
 def rows_of(size: timedelta) -> int:
     """How many rows a window of this size holds, 0 where it is a span of time."""
     return max(0, -int(size.total_seconds()))
+
+
+def span_of(evidence: Mapping[str, Any], size: timedelta) -> timedelta:
+    """How long the window of a verdict is, by its evidence, or else `size`, which is its monitor's.
+
+    They differ for windows of a count of rows (where it is an hour else), and for what is judged by the clock.
+    """
+    window = evidence.get("window")
+    seconds = window.get("seconds") if isinstance(window, Mapping) else None
+    if isinstance(seconds, int | float) and seconds > 0:
+        return timedelta(seconds=seconds)
+    return timedelta(hours=1) if rows_of(size) else size
 
 
 def format_duration(span: timedelta) -> str:

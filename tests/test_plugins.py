@@ -42,7 +42,7 @@ def test_families_have_names_and_groups_of_their_own() -> None:
 def test_another_packages_member_is_found(site_packages: Path) -> None:
     (site_packages / "energy_drift.py").write_text(
         "from monitor.drift import DriftMethod\n"
-        "chebyshev = DriftMethod('chebyshev', lambda p, q: abs(p - q).max(), 1.0, True, 'a test')\n"
+        "chebyshev = DriftMethod('chebyshev', 'a test', lambda p, q: abs(p - q).max())\n"
     )
     install(site_packages, "energy-drift", "kedge.drift_methods", chebyshev="energy_drift:chebyshev")
     assert "chebyshev" in DRIFT_METHODS.names()

@@ -33,14 +33,14 @@ def test_long_texts_are_cut() -> None:
 
 
 def test_what_must_not_be_kept_is_left_out_although_it_was_stored() -> None:
-    features = {name: Feature(name, FeatureKind.CATEGORICAL, name) for name in ("age", "Email", "user_id")}
+    features = {name: Feature(name, FeatureKind.CATEGORICAL, name) for name in ("age", "Email", "user_id", "straße")}
     tables = {
         "*": PrivacySettings(drop=("e*",)),
-        "churn": PrivacySettings(hash=("USER_?D",)),
+        "churn": PrivacySettings(hash=("USER_?D", "STRA?E")),
         "other": PrivacySettings(drop=("age",)),
     }
     assert list(sample_features(features, protected_names(tables, "churn"))) == ["age", TIME]
-    assert list(sample_features(features)) == ["age", "Email", "user_id", TIME]
+    assert list(sample_features(features)) == ["age", "Email", "user_id", "straße", TIME]
 
 
 def test_too_many_rows_are_refused() -> None:

@@ -92,6 +92,14 @@ def test_long_values_have_keys_that_fit_and_differ() -> None:
     assert segment_key(REGION, "a\0b") == "region=ab"
 
 
+def test_a_baseline_keeps_the_segments_of_its_long_values() -> None:
+    long, rare = "x" * 300, "y" * 300
+    kept = tuple(segment_key(REGION, value)[len("region=") :] for value in (long, rare))
+    slicing = Slicing(REGION, kept, most=2)
+    assert choose_values({"eu": 9, "us": 8, long: 2}, slicing) == (long, kept[1])
+    assert choose_values({"eu": 9, rare: 1, long: 2}, slicing) == (long, rare)
+
+
 def test_a_numeric_feature_is_cut_into_equal_parts_of_its_baseline() -> None:
     values = np.arange(1000, dtype=np.float64)
     profile = NumericProfile.of(values, np.quantile(values, np.linspace(0, 1, 65)[1:-1]).tolist())

@@ -3,63 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor.app.stores import open_stores
-from monitor.cli.monitor_options import (
-    Breaches,
-    Compared,
-    Looks,
-    MinRows,
-    ModelName,
-    Preset,
-    Recoveries,
-    SeverityName,
-    Span,
-    Threshold,
-    build_rule,
-    given,
-    read_threshold,
-)
-from monitor.cli.output import FINDING, JsonFlag, err, out, print_json, print_rows
+from monitor.cli.monitor_options import Judging, ModelName, Preset, Span, build_rule, with_judging
+from monitor.cli.output import FINDING, JsonFlag, out, print_json, print_rows
+from monitor.cli.progress import steps
 from monitor.cli.settings import read_settings
 from monitor.errors import InvalidValue
+from monitor.evaluation import MonitorRule
 from monitor.jobs import monitor_changes
 from monitor.jobs.backtest_job import Backtest, run_backtest
 from monitor.windows import format_size, parse_span
-
-_SHOWN_AFTER = 2.0
-"""Seconds before a progress bar is worth its place."""
 
 
 def register(app: typer.Typer) -> None:
     app.command("backtest")(backtest)
 
 
+@with_judging
 def backtest(
     model: ModelName,
     name: Annotated[str, typer.Option("--monitor", help="Replay this one, with what else is said changed.")] = "",
     metric: Annotated[str, typer.Option(help="Or try one that is not there: what it looks at.")] = "",
-    threshold: Threshold = "",
-    baseline: Compared = "",
     preset: Preset = "",
     window: Span = "",
     segment: Annotated[str, typer.Option("--segment", help="all, region=eu, region=*, *.")] = "",
-    breaches: Breaches = None,
-    looks: Looks = None,
-    recoveries: Recoveries = None,
-    min_rows: MinRows = None,
-    severity: SeverityName = None,
     start: Annotated[datetime | None, typer.Option("--from", help="First window's start (UTC); all otherwise.")] = None,
     end: Annotated[datetime | None, typer.Option("--to", help="Windows that start before this (UTC).")] = None,
     as_json: JsonFlag = False,
+    *,
+    judging: Judging,
 ) -> None:
     """Say which alarms a monitor would have raised over the model's history. Nothing is written.
 
@@ -70,26 +47,28 @@ def backtest(
         kedge monitor backtest churn --metric drift --preset evidently_default --from 2026-01-01
     """
     stores = open_stores(read_settings())
-    numbers = given(breaches=breaches, looks=looks, recoveries=recoveries, min_rows=min_rows, severity=severity)
     if name:
-        rule = monitor_changes.find_rule(stores, model, name)
-        if threshold or baseline or preset:
-            numbers["threshold"] = read_threshold(threshold, baseline, preset, rule.threshold)
-        if window:
-            numbers["window"] = parse_span(window)
-        if segment:
-            numbers["segment"] = segment
-        rule = dataclasses.replace(rule, **numbers)
+        rule = _changed(monitor_changes.find_rule(stores, model, name), preset, window, segment, judging)
+    elif metric or preset:
+        rule = build_rule(stores, metric or "drift", "", preset, window, segment or "all", judging)
     else:
-        if not metric and not preset:
-            raise InvalidValue("nothing to replay; name a --monitor, a --metric or a --preset")
-        rule = build_rule(stores, metric or "drift", "", threshold, baseline, preset, window, segment or "all", numbers)
+        raise InvalidValue("nothing to replay; name a --monitor, a --metric or a --preset")
     monitor_changes.check(stores, model, rule)
-    with _progress(as_json) as progress:
-        found = run_backtest(stores, model, rule, _utc(start), _utc(end), progress)
+    with steps("replaying windows") as show:
+        found = run_backtest(stores, model, rule, _utc(start), _utc(end), show)
     _print_backtest(found, as_json)
     if found.alarms:
         raise typer.Exit(FINDING)
+
+
+def _changed(rule: MonitorRule, preset: str, window: str, segment: str, judging: Judging) -> MonitorRule:
+    """The rule with whatever was said otherwise."""
+    changes = judging.numbers()
+    if judging.threshold or judging.baseline or preset:
+        changes["threshold"] = judging.read_threshold(rule.threshold, preset)
+    if window:
+        changes["window"] = parse_span(window)
+    return dataclasses.replace(rule, segment=segment or rule.segment, **changes)
 
 
 def _utc(moment: datetime | None) -> datetime | None:
@@ -119,24 +98,3 @@ def _print_backtest(found: Backtest, as_json: bool) -> None:
     for alarm in found.alarms:
         if alarm.explanation:
             out.print(f"{alarm.opened_at:%Y-%m-%d %H:%M}: {alarm.explanation}", markup=False)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, once it has taken two seconds."""
-    if quiet or not err.is_terminal:
-        yield lambda done, total: None
-        return
-    columns = (TextColumn("replaying windows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=err, transient=True)
-    task, began = bar.add_task("", total=None), time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        if time.monotonic() - began >= _SHOWN_AFTER:
-            bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield show
-    finally:
-        bar.stop()

@@ -14,22 +14,15 @@ from monitor.app.control import clock, open_database
 from monitor.app.stores import open_stores
 from monitor.cli import backtest
 from monitor.cli.monitor_options import (
-    Breaches,
-    Compared,
-    Looks,
+    Judging,
     Metric,
-    MinRows,
     ModelName,
     MonitorName,
     Preset,
-    Recoveries,
     SegmentName,
-    SeverityName,
     Span,
-    Threshold,
     build_rule,
-    given,
-    read_threshold,
+    with_judging,
 )
 from monitor.cli.output import FINDING, JsonFlag, out, print_json, print_rows
 from monitor.cli.settings import read_settings
@@ -91,21 +84,17 @@ def show_monitor(model: ModelName, name: MonitorName, as_json: JsonFlag = False)
 
 
 @app.command("add")
+@with_judging
 def add_monitor(
     model: ModelName,
     metric: Metric,
     name: Annotated[str, typer.Option(help="Its name; metric, window and segment otherwise.")] = "",
-    threshold: Threshold = "",
-    baseline: Compared = "",
     preset: Preset = "",
     window: Span = "",
     segment: SegmentName = "all",
-    breaches: Breaches = None,
-    looks: Looks = None,
-    recoveries: Recoveries = None,
-    min_rows: MinRows = None,
-    severity: SeverityName = None,
     as_json: JsonFlag = False,
+    *,
+    judging: Judging,
 ) -> None:
     """Watch a model for something more. Windows that have rows already are judged as well.
 
@@ -118,25 +107,14 @@ def add_monitor(
         kedge monitor add churn --metric drift --segment 'region=*' --baseline '{"kind": "rolling", "span": "28d"}'
     """
     stores = open_stores(read_settings())
-    numbers = given(breaches=breaches, looks=looks, recoveries=recoveries, min_rows=min_rows, severity=severity)
-    rule = build_rule(stores, metric, name, threshold, baseline, preset, window, segment, numbers)
+    rule = build_rule(stores, metric, name, preset, window, segment, judging)
     monitor_changes.add_monitor(stores, model, rule, getpass.getuser(), clock())
     _say(rule, "is added", as_json)
 
 
 @app.command("edit")
-def edit_monitor(
-    model: ModelName,
-    name: MonitorName,
-    threshold: Threshold = "",
-    baseline: Compared = "",
-    breaches: Breaches = None,
-    looks: Looks = None,
-    recoveries: Recoveries = None,
-    min_rows: MinRows = None,
-    severity: SeverityName = None,
-    as_json: JsonFlag = False,
-) -> None:
+@with_judging
+def edit_monitor(model: ModelName, name: MonitorName, as_json: JsonFlag = False, *, judging: Judging) -> None:
     """Change when a monitor calls it a breach. Verdicts it has given stay; try a change with `backtest` first.
 
     Its metric, window and segment stay too: for others add a monitor.
@@ -144,10 +122,10 @@ def edit_monitor(
         kedge monitor edit churn latency_p95 --threshold '{"kind": "constant", "high": 400}' --looks 5 --breaches 3
     """
     stores = open_stores(read_settings())
-    changes = given(breaches=breaches, looks=looks, recoveries=recoveries, min_rows=min_rows, severity=severity)
+    changes = judging.numbers()
     known = monitor_changes.find_rule(stores, model, name)
-    if threshold or baseline:
-        changes["threshold"] = read_threshold(threshold, baseline, "", known.threshold)
+    if judging.threshold or judging.baseline:
+        changes["threshold"] = judging.read_threshold(known.threshold)
     if not changes:
         raise InvalidValue("nothing to change; name a threshold, breaches, looks, recoveries, min-rows or severity")
     rule = monitor_changes.edit_monitor(stores, model, name, changes, getpass.getuser(), clock())

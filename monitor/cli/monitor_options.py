@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -38,35 +41,66 @@ MinRows = Annotated[int | None, typer.Option(help="Windows with fewer rows are n
 SeverityName = Annotated[Severity | None, typer.Option(help="How bad a breach is.")]
 
 
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What `add`, `edit` and `backtest` are all told of a monitor: when a value is a breach, and when that is news."""
+
+    threshold: Threshold = ""
+    baseline: Compared = ""
+    breaches: Breaches = None
+    looks: Looks = None
+    recoveries: Recoveries = None
+    min_rows: MinRows = None
+    severity: SeverityName = None
+
+    def numbers(self) -> dict[str, Any]:
+        """Those fields of a rule that were given, but for its threshold."""
+        named = {name: getattr(self, name) for name in ("breaches", "looks", "recoveries", "min_rows", "severity")}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def read_threshold(self, otherwise: Mapping[str, Any], preset: str = "") -> dict[str, Any]:
+        """The threshold that was given, else the other one, with the baseline that was. Raises InvalidValue."""
+        if preset and self.threshold:
+            raise InvalidValue("--preset and --threshold are two answers to one question; name one of them")
+        told = _object("--threshold", self.threshold) if self.threshold else dict(otherwise)
+        if preset:
+            told = {"kind": "calibrated"} if preset == "calibrated" else {"kind": "preset", "name": preset}
+        if self.baseline:
+            told["baseline"] = _object("--baseline", self.baseline)
+        return told
+
+
+def with_judging(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option per field of `Judging` after its own; it gets them together, as `judging`."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [option for option in signature.parameters.values() if option.name != "judging"]
+    kinds, names = get_type_hints(Judging, include_extras=True), [field.name for field in fields(Judging)]
+    shared = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=kinds[field.name]
+        )
+        for field in fields(Judging)
+    ]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        judging = Judging(**{name: given.pop(name) for name in names})
+        command(**given, judging=judging)
+
+    run.__annotations__ = {option.name: option.annotation for option in (*own, *shared)}
+    run.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+    return run
+
+
 def build_rule(
-    stores: Stores,
-    metric: str,
-    name: str,
-    threshold: str,
-    baseline: str,
-    preset: str,
-    window: str,
-    segment: str,
-    numbers: Mapping[str, Any],
+    stores: Stores, metric: str, name: str, preset: str, window: str, segment: str, judging: Judging
 ) -> MonitorRule:
     """The rule that the options describe. Raises InvalidValue for what can't be read."""
     span = parse_span(window) if window else stores.window_size
     label = name or " ".join([metric, format_size(span), *([segment] if segment != "all" else [])])
-    numbers = {"min_rows": stores.settings.monitoring.min_rows, **numbers}
-    told = read_threshold(threshold, baseline, preset, default_threshold(metric))
+    numbers = {"min_rows": stores.settings.monitoring.min_rows, **judging.numbers()}
+    told = judging.read_threshold(default_threshold(metric), preset)
     return MonitorRule(label, metric, span, told, segment=segment, **numbers)
-
-
-def read_threshold(threshold: str, baseline: str, preset: str, otherwise: Mapping[str, Any]) -> dict[str, Any]:
-    """The threshold that the options name, else the other one; with the baseline they name."""
-    if preset and threshold:
-        raise InvalidValue("--preset and --threshold are two answers to one question; name one of them")
-    told = _object("--threshold", threshold) if threshold else dict(otherwise)
-    if preset:
-        told = {"kind": "calibrated"} if preset == "calibrated" else {"kind": "preset", "name": preset}
-    if baseline:
-        told["baseline"] = _object("--baseline", baseline)
-    return told
 
 
 def _object(option: str, text: str) -> dict[str, Any]:
@@ -77,8 +111,3 @@ def _object(option: str, text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidValue(f'{option} {text!r} is not an object; accepted: such as {{"kind": "constant"}}')
     return value
-
-
-def given(**options: Any) -> dict[str, Any]:
-    """The options that were given."""
-    return {name: value for name, value in options.items() if value is not None}

@@ -92,6 +92,12 @@ def resolve_incident(session: Session, incident: Incident, until: datetime, text
     return True
 
 
+def end_incidents(session: Session, monitor_id: int, text: str, now: datetime) -> None:
+    """Resolve whatever is open about a monitor that stops looking."""
+    for incident in active_incidents(session, monitor_id):
+        resolve_incident(session, incident, now, text, now)
+
+
 def acknowledge_incident(session: Session, incident_id: int, by: str, now: datetime) -> Incident:
     """Record that `by` looks after it; the first one to say so stands. Raises Conflict once it is resolved."""
     incident = find_incident(session, incident_id)

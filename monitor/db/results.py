@@ -7,11 +7,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from monitor.db.models import Evaluation, MetricPoint, ProfileRow
+from monitor.points import Point
 from monitor.windows import Window
 
 
@@ -45,6 +47,13 @@ def save_profile(
         session.add(row)
     row.payload, row.baseline_id = payload, baseline_id
     session.flush()
+
+
+def point_row(point: Point) -> dict[str, Any]:
+    """A point as its table has it."""
+    row: dict[str, Any] = msgspec.to_builtins(point)
+    row["metric_column"] = row.pop("column")
+    return row
 
 
 def save_points(
@@ -187,6 +196,11 @@ def sequence_values(
         if found:
             return [(start, float(value), int(n)) for start, value, n in reversed(found)]
     return []
+
+
+def last_judged(session: Session, monitor_id: int) -> datetime | None:
+    """The start of the newest window that a monitor has judged, in any segment."""
+    return session.scalar(select(func.max(Evaluation.window_start)).where(Evaluation.monitor_id == monitor_id))
 
 
 def value_at(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -159,6 +159,30 @@ def latest_windows(session: Session, model_id: int, size: timedelta, limit: int 
         .limit(limit)
     )
     return list(reversed(session.scalars(statement).all()))
+
+
+def evaluated_after(
+    session: Session, model_id: int, seconds: int, start: datetime
+) -> tuple[datetime | None, datetime | None, int]:
+    """Of the windows of this size that start later and were evaluated: the first start, the last, and how many."""
+    statement = select(func.min(WindowState.start), func.max(WindowState.start), func.count()).where(
+        WindowState.model_id == model_id,
+        WindowState.size_seconds == seconds,
+        WindowState.start > start,
+        WindowState.evaluated_revision > 0,
+    )
+    first, last, windows = session.execute(statement).one()
+    return first, last, int(windows)
+
+
+def windows_after(session: Session, model_id: int, size: timedelta, start: datetime) -> list[Window]:
+    """The windows of a span of time that had rows and start later, in order."""
+    statement = select(WindowState).where(
+        WindowState.model_id == model_id,
+        WindowState.size_seconds == int(size.total_seconds()),
+        WindowState.start > start,
+    )
+    return [window(state) for state in session.scalars(statement.order_by(WindowState.start))]
 
 
 def find_window(session: Session, state: WindowState) -> Window:

@@ -31,7 +31,8 @@ from monitor.errors import Unavailable
 from monitor.jobs import Stores
 
 DAYS = 61
-FAULTY_FROM = timedelta(days=8)
+FAULTY_FROM = timedelta(days=5)
+"""Into five calm days of spring: the fault shows on the third day, and weeks before the season does."""
 _SETTLE_SECONDS = 45.0
 
 

@@ -12,24 +12,31 @@ from monitor.quality.finding import OF_ROWS
 
 
 def judge_data_quality(rule: MonitorRule, facts: WindowFacts) -> Judgement:
-    """A breach where any share of broken rows is more than the baseline's, certainly and by enough to matter."""
+    """A breach where any share of broken rows is more than the baseline's, certainly and by enough to matter.
+
+    Of too few rows nothing can be said, but that they are too few where many are usual; no rows at all are silence.
+    """
     rows = facts.profile.service.rows
-    if facts.baseline is None or rows < rule.min_rows:
-        few = facts.baseline is not None
-        reason = f"{rows} rows, {rule.min_rows} needed" if few else "there is no baseline yet"
-        verdict = Verdict.INSUFFICIENT if few else Verdict.UNDEFINED
-        evidence = evidence_of(facts, rule, reason, rows)
-        return Judgement(rule, verdict, rule.severity, None, None, None, rows, reason, evidence)
+    if facts.baseline is None:
+        return _undecided(rule, Verdict.UNDEFINED, "there is no baseline yet", facts)
     wanted = QualityRule(rule.min_rows, float(rule.threshold.get("rate", 0.01)), rule.threshold.get("smallest", {}))
     left_out = rule.threshold.get("leave_out", ())
     found = judge_quality(facts.baseline, facts.profile, wanted, facts.rhythm)
     findings = [finding for finding in found if finding.kind not in left_out]
+    if rows < rule.min_rows and not (rows and findings):
+        return _undecided(rule, Verdict.INSUFFICIENT, f"{rows} rows, {rule.min_rows} needed", facts)
     reason = quality_summary(findings, len(facts.baseline.whole.columns))
     evidence = evidence_of(facts, rule, reason, rows, float(len(findings)))
     evidence["columns"] = [_column(finding) for finding in findings]
     columns = tuple(dict.fromkeys(finding.column or finding.kind for finding in findings))
     verdict = Verdict.BREACH if findings else Verdict.OK
     return Judgement(rule, verdict, rule.severity, float(len(findings)), None, 0.0, rows, reason, evidence, columns)
+
+
+def _undecided(rule: MonitorRule, verdict: Verdict, reason: str, facts: WindowFacts) -> Judgement:
+    rows = facts.profile.service.rows
+    evidence = evidence_of(facts, rule, reason, rows)
+    return Judgement(rule, verdict, rule.severity, None, None, None, rows, reason, evidence)
 
 
 def findings_of(judgement: Judgement) -> list[QualityFinding]:

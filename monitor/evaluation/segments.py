@@ -14,13 +14,17 @@ from monitor.evaluation.drift_verdict import drift_rule_of
 from monitor.evaluation.evaluate import evaluate_window
 from monitor.evaluation.facts import Judgement, WindowFacts
 from monitor.evaluation.rules import MonitorRule
+from monitor.identity_cache import Same
 from monitor.points import Point
 from monitor.profiles import WindowProfile
 from monitor.profiles.columns import ColumnProfile
+from monitor.recent_cache import RecentCache
 from monitor.segments import ALL
 
 Result = tuple[list[Point], list[Judgement]]
 _SEPARATOR = "\0"
+# A baseline's statistics are prepared once per object, so the same segments must give the same one.
+_joints: RecentCache[BaselineProfile] = RecentCache(64)
 
 
 def evaluate_segments(
@@ -75,20 +79,21 @@ def judge_segments(
 
     A segment that has no rows in the window is judged as an empty one, which is `insufficient`.
     """
-    reference = _side_by_side({key: each.whole for key, each in references.items()})
-    blocks = zip_longest(*(each.blocks for each in references.values()))
-    joint = BaselineProfile(
-        {},
-        None,
-        reference,
-        tuple(_side_by_side({k: b for k, b in zip(references, row, strict=True) if b is not None}) for row in blocks),
-    )
+    joint = _joints.get(tuple((key, Same(each)) for key, each in references.items()), lambda: _joined(references))
     window = _side_by_side({key: windows.get(key, WindowProfile()) for key in references})
     verdicts: dict[str, list[ColumnVerdict]] = {key: [] for key in references}
     for verdict in judge_columns(joint, window, rule):
         key, _, name = verdict.name.partition(_SEPARATOR)
         verdicts[key].append(msgspec.structs.replace(verdict, name=name))
     return verdicts
+
+
+def _joined(references: Mapping[str, BaselineProfile]) -> BaselineProfile:
+    """The segments' baselines as one."""
+    rows = zip_longest(*(each.blocks for each in references.values()))
+    blocks = [{key: block for key, block in zip(references, row, strict=True) if block is not None} for row in rows]
+    whole = _side_by_side({key: each.whole for key, each in references.items()})
+    return BaselineProfile({}, None, whole, tuple(map(_side_by_side, blocks)))
 
 
 def _side_by_side(profiles: Mapping[str, WindowProfile]) -> WindowProfile:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from monitor.dimensions import VERSION
 from monitor.evaluation.rules import MonitorRule, Severity, Verdict
+from monitor.segments import segment_key
+from monitor.windows import WEEK
+
+BY_COLUMN = frozenset({"drift", "data_quality"})
+"""Metrics whose breaches are of single columns: one column twice is news, two columns once are noise."""
+MORE_LOOKS = 20
+"""Looks before those that decide, which show since when an incident has been."""
 
 
 class Change(StrEnum):
@@ -41,6 +49,21 @@ class Transition:
 
 
 NO_CHANGE = Transition(Change.NONE)
+
+
+def looks_back(rule: MonitorRule) -> int:
+    """How many of the newest looks are asked about."""
+    return rule.looks + rule.recoveries + MORE_LOOKS
+
+
+def has_left(segment: str, last: datetime, newest: datetime, windows: int, rule: MonitorRule) -> bool:
+    """Whether a segment that was last seen at `last` is gone for good, so that its incident is over.
+
+    Since then the model had so many `windows` with rows, the `newest` at that time, in none of which the segment had
+    any. For as many as a recovery takes it may just be quiet, and after a week it is not. A version is gone at once:
+    it serves no more.
+    """
+    return windows >= rule.recoveries and (segment.startswith(segment_key(VERSION, "")) or newest - last >= WEEK)
 
 
 def next_transition(active: Severity | None, looks: Sequence[Look], rule: MonitorRule) -> Transition:
@@ -78,7 +101,7 @@ def _opening(decided: Sequence[Look], rule: MonitorRule) -> Transition:
 
 
 def persistent_columns(broken: Sequence[Look], least: int) -> tuple[str, ...]:
-    """The columns in breach in at least so many of the looks: one column twice is news, two columns once are noise."""
+    """The columns in breach in at least so many of the looks."""
     seen = Counter(column for look in broken for column in look.columns)
     return tuple(sorted(column for column, times in seen.items() if times >= least))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from monitor.db import baseline_store, catalog, count_windows, stored_profiles, window_store
+from monitor.db import baseline_store, catalog, count_windows, window_store
 from monitor.db.database import Session
 from monitor.db.models import Baseline, Model
 from monitor.errors import InvalidValue
@@ -21,12 +21,11 @@ from monitor.jobs.evaluate_job import watch_window
 from monitor.jobs.explaining import Explainer, is_explained
 from monitor.jobs.judging import judge_window, reference_for
 from monitor.jobs.replayed_history import ReplayedHistory
+from monitor.jobs.replayed_profiles import ReplayedProfiles
 from monitor.jobs.stores import Stores
 from monitor.jobs.window_profiles import Profiles, Watched, read_profiles
 from monitor.jobs.window_rows import WindowRows
 from monitor.metrics import BY_THE_CLOCK
-from monitor.profiles import decode_profile
-from monitor.segments import ALL
 from monitor.windows import Window, rows_of
 
 Progress = Callable[[int, int], None]
@@ -66,14 +65,15 @@ def run_backtest(
     watches = rule.metric if rule.threshold.get("kind") == SEQUENCE else ""
     history = ReplayedHistory(reference_of(rule.threshold) is not None, watches)
     judged: dict[str, list[tuple[datetime, datetime, Judgement]]] = defaultdict(list)
-    for done, window in enumerate(windows):
+    for done, (watched, profiles) in enumerate(_replayed(stores, model, baseline, rule, windows)):
         progress(done, len(windows))
-        for key, judgement in _judge(stores, model, baseline, window, rule, history):
-            judged[key].append((window.start, window.end, judgement))
+        for key, judgement in _judge(stores, watched, profiles, rule, history):
+            judged[key].append((watched.window.start, watched.window.end, judgement))
     progress(len(windows), len(windows))
     every = [judgement for looks in judged.values() for _, _, judgement in looks]
     verdicts = {verdict.value: sum(each.verdict is verdict for each in every) for verdict in Verdict}
-    alarms = [alarm for key in sorted(judged) for alarm in replay(rule, key, judged[key])]
+    starts = [window.start for window in windows]
+    alarms = [alarm for key in sorted(judged) for alarm in replay(rule, key, judged[key], starts)]
     by_end = {window.end: window for window in windows}
     for index, alarm in enumerate(alarms):
         opening = next(judgement for _, end, judgement in judged[alarm.segment] if end == alarm.opened_at)
@@ -92,21 +92,22 @@ def _windows(stores: Stores, session: Session, model: Model, size: timedelta) ->
     return sorted(stores.engine.windows(stores.predictions(model.name), size))
 
 
+def _replayed(
+    stores: Stores, model: Model, baseline: Baseline | None, rule: MonitorRule, windows: Sequence[Window]
+) -> Iterator[tuple[Watched, Profiles]]:
+    if windows:
+        profiles = ReplayedProfiles(stores, watch_window(stores, model, windows[0], baseline), rule, windows)
+        yield from map(profiles.of, range(len(windows)))
+
+
 def _judge(
-    stores: Stores,
-    model: Model,
-    baseline: Baseline | None,
-    window: Window,
-    rule: MonitorRule,
-    history: ReplayedHistory,
+    stores: Stores, watched: Watched, profiles: Profiles, rule: MonitorRule, history: ReplayedHistory
 ) -> list[tuple[str, Judgement]]:
-    watched = watch_window(stores, model, window, baseline)
-    profiles = _stored(stores, watched, rule) or read_profiles(stores, watched)
     with stores.db.reading() as session:
         results = judge_window(watched, [rule], profiles, history, WindowRows(stores, session, watched))
     found = []
     for key, (points, judgements) in results.items():
-        history.add(window, key, profiles[key], points, judgements)
+        history.add(watched.window, key, profiles[key], points, judgements)
         found += [(key, judgement) for judgement in judgements]
     return found
 
@@ -120,13 +121,3 @@ def _explained(stores: Stores, watched: Watched, alarm: Alarm, opening: Judgemen
         explainer = Explainer(stores, session, watched, profiles, partial(reference_for, watched, history=history))
         told = explainer.explained(alarm.segment, opening, ([], [opening])).evidence.get("explanation")
     return replace(alarm, explanation=dated(told, alarm.since)["sentence"]) if told else alarm
-
-
-def _stored(stores: Stores, watched: Watched, rule: MonitorRule) -> Profiles | None:
-    """The window's stored profiles, as they are without reading a row; None unless they are on the same bins."""
-    segment = ALL if rule.segment == ALL else None
-    with stores.db.reading() as session:
-        found = stored_profiles.stored_window(session, watched.model.id, watched.window, segment)
-    if found is None or found.baseline_id != watched.baseline_id:
-        return None
-    return {key: decode_profile(payload) for key, payload in found.payloads.items()}

@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
-
-from monitor.baselines import BaselineProfile, SegmentReference, encode_baseline
+from monitor.baselines import encode_baseline
 from monitor.db import baseline_store, catalog
-from monitor.db.models import Baseline, Model
-from monitor.dimensions import Dimension
+from monitor.db.models import Baseline
 from monitor.engines import ProfileRequest, RowSource
-from monitor.engines.engine import Sample
 from monitor.errors import Conflict, InvalidValue
 from monitor.estimation import encode_estimator
 from monitor.explanation import learn_importance
-from monitor.jobs.estimator_job import fit_estimator, refresh_estimator
+from monitor.jobs.baseline_reading import read_baseline
+from monitor.jobs.estimator_job import fit_estimator
 from monitor.jobs.stores import Stores
 from monitor.privacy_settings import protected_names
-from monitor.profiles import LabelledProfile, WindowProfile
 from monitor.profiles.quality import QualityLimits
-from monitor.quality import learn_limits, learn_outliers, numeric_rows
+from monitor.quality import learn_outliers, numeric_rows
 from monitor.sample import SAMPLE_ROWS, encode_sample, sample_features
-from monitor.schemas import Feature, Task
-from monitor.segments import ALL, segment_key, slicings
-from monitor.windows import windows_between
+from monitor.schemas import Task
 
 log = logging.getLogger(__name__)
 
-LEAST_BLOCKS = 5
-PARTS = 10
 LEAST_ROWS = 100
 _TICK = timedelta(microseconds=1)
-# Labels of a baseline made from production come late; it is read again until this share of it has them.
-ENOUGH_LABELS = 0.9
 FIRST_ROWS = "first predictions"
 PINNED = "pinned "
 
@@ -95,15 +83,27 @@ def create_baseline(
     declared = stores.settings.model(model_name)
     known = declared.task or (Task(model.task) if model.task else None)
     sample = stores.engine.sample(predictions, labels, first, last, features, known)
-    if sample.rows < LEAST_ROWS:
+    if sample.rows < LEAST_ROWS or sample.start is None or sample.end is None:
         raise InvalidValue(f"a baseline needs at least {LEAST_ROWS} rows; {origin} has {sample.rows}")
     positive = declared.positive_class or model.positive_class or sample.positive_class
     left_out = protected_names(stores.settings.collector.privacy, model_name)
     rows = stores.engine.rows(predictions, first, last, sample_features(features, left_out), SAMPLE_ROWS)
-    limits = QualityLimits(outliers=learn_outliers(numeric_rows(rows, features)))
-    reading = _Reading(stores, model_name, predictions, labels, features, sample.task, positive, limits)
-    profile = _profile(reading, sample)
-    estimator = fit_estimator(stores.engine, profile, predictions, labels, first, last, features, sample.task, positive)
+    request = ProfileRequest(
+        predictions,
+        labels,
+        sample.start,
+        sample.end + _TICK,
+        features,
+        sample.columns,
+        sample.prediction,
+        sample.task,
+        positive,
+        QualityLimits(outliers=learn_outliers(numeric_rows(rows, features))),
+        declared.protected,
+        tuple(declared.metrics),
+    )
+    profile = read_baseline(stores, model_name, request)
+    estimator = fit_estimator(stores.engine, request)
     importance = learn_importance(rows, features)
     with stores.db.session() as session:
         stored = catalog.find_model(session, model_name)
@@ -138,135 +138,3 @@ def pin_baseline(stores: Stores, model: str, name: str, start: datetime, end: da
     return create_baseline(
         stores, model, name or origin, origin, stores.predictions(model, start, end), start, end, now
     )
-
-
-def refresh_labels(stores: Stores, model: Model, baseline: Baseline) -> bool:
-    """Read the labels that have come since for a baseline made from production; True when there were new ones.
-
-    Segments that the settings have named since are read as well.
-    """
-    if not _is_from_production(baseline):
-        return False
-    assert baseline.start is not None
-    assert baseline.end is not None
-    known = stores.baselines.decode(baseline.payload)
-    predictions = stores.predictions(model.name, baseline.start, baseline.end + _TICK)
-    labels = stores.labels(model.name, baseline.start)
-    request = ProfileRequest(predictions, labels, baseline.start, baseline.end + _TICK)
-    dimensions = stores.settings.monitoring.dimensions(model.name)
-    if not _lacks_segments(known, dimensions) and not _has_more_labels(stores, known.whole.labelled, request):
-        return False
-    with stores.db.reading() as session:
-        features = catalog.read_features(session, model.id)
-    sample = Sample(baseline.rows, baseline.start, baseline.end, known.columns, known.prediction, None, None)
-    task = Task(model.task) if model.task else None
-    positive = model.positive_class
-    reading = _Reading(stores, model.name, predictions, labels, features, task, positive, known.limits)
-    profile, end = _with_labels(known, _profile(reading, sample)), baseline.end + _TICK
-    with stores.db.session() as session:
-        baseline_store.replace_payload(session, baseline.id, encode_baseline(profile))
-    refresh_estimator(stores, baseline.id, profile, predictions, labels, baseline.start, end, features, task, positive)
-    return True
-
-
-def _has_more_labels(stores: Stores, known: LabelledProfile, request: ProfileRequest) -> bool:
-    if known.labelled >= ENOUGH_LABELS * max(known.predicted, 1) or request.labels.empty:
-        return False
-    return stores.engine.profile(request).labelled.labelled > known.labelled
-
-
-def _lacks_segments(known: BaselineProfile, dimensions: Sequence[Dimension]) -> bool:
-    prefixes = {segment_key(cut.dimension, "") for cut in slicings(dimensions, known) if not cut.if_several}
-    return not all(any(key.startswith(prefix) for key in known.segments) for prefix in prefixes)
-
-
-def _is_from_production(baseline: Baseline) -> bool:
-    """Whether its rows are the model's own traffic, not a file's."""
-    return baseline.origin.startswith(("first ", PINNED)) and baseline.start is not None and baseline.end is not None
-
-
-def _with_labels(known: BaselineProfile, fresh: BaselineProfile) -> BaselineProfile:
-    """The frozen profile with the labels and segments of the fresh one; rows that came late change no count of it."""
-
-    def relabel(old: WindowProfile, new: WindowProfile) -> WindowProfile:
-        return msgspec.structs.replace(old, labelled=new.labelled)
-
-    blocks = known.blocks
-    if len(blocks) == len(fresh.blocks):
-        blocks = tuple(map(relabel, blocks, fresh.blocks))
-    whole = relabel(known.whole, fresh.whole)
-    return msgspec.structs.replace(known, whole=whole, blocks=blocks, segments=fresh.segments or known.segments)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """Where a baseline's profiles are read from, and what is read."""
-
-    stores: Stores
-    model: str
-    predictions: RowSource
-    labels: RowSource
-    features: Mapping[str, Feature]
-    task: Task | None
-    positive: str | None
-    limits: QualityLimits
-
-    def request(self, sample: Sample, first: datetime, last: datetime) -> ProfileRequest:
-        declared = self.stores.settings.model(self.model)
-        return ProfileRequest(
-            self.predictions,
-            self.labels,
-            first,
-            last,
-            self.features,
-            sample.columns,
-            sample.prediction,
-            self.task,
-            self.positive,
-            self.limits,
-            declared.protected,
-            tuple(declared.metrics),
-        )
-
-
-def _profile(reading: _Reading, sample: Sample) -> BaselineProfile:
-    """The whole, the blocks and the segments of these rows, and the limits of what is usual in them."""
-    assert sample.start is not None
-    assert sample.end is not None
-    stores, start, end = reading.stores, sample.start, sample.end + _TICK
-    dimensions = stores.settings.monitoring.dimensions(reading.model)
-    whole = stores.engine.profile(reading.request(sample, start, end))
-    profile = BaselineProfile(dict(sample.columns), sample.prediction, whole)
-    requests = [reading.request(sample, *span) for span in _block_spans(start, end, stores.window_size)]
-    if not dimensions:
-        blocks = tuple(b for request in requests if (b := stores.engine.profile(request)).service.rows)
-    else:
-        most = stores.settings.monitoring.most_segments
-        profiles = stores.engine.profiles(reading.request(sample, start, end), slicings(dimensions, profile, most))
-        profile = msgspec.structs.replace(profile, segments=_references(profiles, []))
-        cuts = slicings(dimensions, profile, most)
-        parts = [part for each in requests if (part := stores.engine.profiles(each, cuts))[ALL].service.rows]
-        blocks = tuple(part[ALL] for part in parts)
-        profile = msgspec.structs.replace(profile, segments=_references(profiles, parts))
-    limits = learn_limits(whole, blocks, reading.limits.outliers)
-    return msgspec.structs.replace(profile, blocks=blocks, limits=limits)
-
-
-def _references(
-    profiles: Mapping[str, WindowProfile], parts: Sequence[Mapping[str, WindowProfile]]
-) -> dict[str, SegmentReference]:
-    """Each segment's whole and its blocks."""
-    return {
-        key: SegmentReference(whole, tuple(part[key] for part in parts if key in part))
-        for key, whole in profiles.items()
-        if key != ALL
-    }
-
-
-def _block_spans(start: datetime, end: datetime, size: timedelta) -> list[tuple[datetime, datetime]]:
-    """The windows the rows span, or ten equal parts of time where those would be fewer than five."""
-    windows = [(window.start, window.end) for window in windows_between(start, end, size)]
-    if LEAST_BLOCKS <= len(windows) <= 1000:
-        return windows
-    part = (end - start) / PARTS
-    return [(start + i * part, start + (i + 1) * part if i < PARTS - 1 else end) for i in range(PARTS)]

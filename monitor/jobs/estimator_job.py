@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from monitor.baselines import BaselineProfile, Bins
-from monitor.db import baseline_store
-from monitor.engines import Engine, RowSource
+from monitor.baselines import Bins
+from monitor.engines import Engine, ProfileRequest
 from monitor.errors import InvalidValue
-from monitor.estimation import PREDICTION, Estimator, encode_estimator, fit_cbpe, fit_dle
-from monitor.jobs.stores import Stores
-from monitor.schemas import Feature, Task
+from monitor.estimation import PREDICTION, Estimator, fit_cbpe, fit_dle
+from monitor.schemas import Task
 
 log = logging.getLogger(__name__)
 
@@ -23,63 +19,30 @@ LEAST_LABELLED = 200
 MOST_LABELLED = 50_000
 
 
-def fit_estimator(
-    engine: Engine,
-    baseline: BaselineProfile,
-    predictions: RowSource,
-    labels: RowSource,
-    start: datetime,
-    end: datetime,
-    features: Mapping[str, Feature],
-    task: Task | None,
-    positive: str | None,
-) -> Estimator | None:
-    """The estimator of a baseline from its labelled rows with event times in [start, end), at most 50,000 of them.
+def fit_estimator(engine: Engine, request: ProfileRequest) -> Estimator | None:
+    """The estimator of the baseline whose profile is asked for, from its labelled rows, at most 50,000 of them.
 
     None where nothing can be estimated: fewer than 200 labelled rows, no scores, labels of one class only, or a task
-    that has no estimate.
+    that has no estimate. It is fitted on whatever labels there are, so it is the same in whatever order they came.
     """
-    if task not in (Task.BINARY, Task.MULTICLASS, Task.REGRESSION):
+    if request.task not in (Task.BINARY, Task.MULTICLASS, Task.REGRESSION):
         return None
-    rows = engine.labelled_rows(predictions, labels, start, end, features, MOST_LABELLED)
+    rows = engine.labelled_rows(
+        request.predictions, request.labels, request.start, request.end, request.features, MOST_LABELLED
+    )
     if rows.num_rows < LEAST_LABELLED:
         return None
     try:
-        match task:
+        match request.task:
             case Task.REGRESSION:
-                return _fit_errors(rows, baseline, features)
+                return _fit_errors(rows, request)
             case Task.MULTICLASS:
                 return _fit_classes(rows)
             case _:
-                return _fit_binary(rows, positive)
+                return _fit_binary(rows, request.positive_class)
     except InvalidValue as error:
         log.info("performance can't be estimated: %s", error)
         return None
-
-
-def refresh_estimator(
-    stores: Stores,
-    baseline_id: int,
-    baseline: BaselineProfile,
-    predictions: RowSource,
-    labels: RowSource,
-    start: datetime,
-    end: datetime,
-    features: Mapping[str, Feature],
-    task: Task | None,
-    positive: str | None,
-) -> bool:
-    """Fit a stored baseline's estimator again, as more of its labels have come; True when one was stored.
-
-    It is fitted on whatever labels there are, not on so many at a time, so that it is the same in whatever order they
-    came.
-    """
-    fresh = fit_estimator(stores.engine, baseline, predictions, labels, start, end, features, task, positive)
-    if fresh is None:
-        return False
-    with stores.db.session() as session:
-        baseline_store.save_estimator(session, baseline_id, encode_estimator(fresh))
-    return True
 
 
 def _fit_binary(rows: pa.Table, positive: str | None) -> Estimator | None:
@@ -105,14 +68,14 @@ def _fit_classes(rows: pa.Table) -> Estimator | None:
     return estimator if estimator.rows >= LEAST_LABELLED else None
 
 
-def _fit_errors(rows: pa.Table, baseline: BaselineProfile, features: Mapping[str, Feature]) -> Estimator | None:
+def _fit_errors(rows: pa.Table, request: ProfileRequest) -> Estimator | None:
     bins: dict[str, Bins] = {}
     columns: dict[str, list[Any]] = {}
-    for name, feature in features.items():
-        if name in baseline.columns and feature.column in rows.column_names:
-            bins[name], columns[name] = baseline.columns[name], _column(rows, feature.column)
-    if baseline.prediction is not None:
-        bins[PREDICTION] = baseline.prediction
+    for name, feature in request.features.items():
+        if name in request.columns and feature.column in rows.column_names:
+            bins[name], columns[name] = request.columns[name], _column(rows, feature.column)
+    if request.prediction is not None:
+        bins[PREDICTION] = request.prediction
     return fit_dle(columns, bins, _column(rows, "prediction_value"), _column(rows, "label_value"))
 
 

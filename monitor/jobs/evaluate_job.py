@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-import msgspec
-
-from monitor.db import baseline_store, monitors, results, window_store
+from monitor.db import baseline_store, incidents, monitors, results, window_store
 from monitor.db.database import Session
 from monitor.db.models import Baseline, Model, Monitor, WindowState
-from monitor.db.results import EvaluationRow
-from monitor.estimation import decode_estimator
+from monitor.db.results import EvaluationRow, point_row
 from monitor.evaluation import Judgement
 from monitor.evaluation.segments import Result
-from monitor.jobs.baseline_job import refresh_labels
+from monitor.jobs.baseline_refresh import refresh_labels
 from monitor.jobs.explaining import Explainer
 from monitor.jobs.incident_job import update_incident
 from monitor.jobs.judging import judge_window, reference_for, to_rule
@@ -28,13 +25,11 @@ from monitor.jobs.stores import Stores
 from monitor.jobs.window_profiles import Profiles, Watched, read_profiles
 from monitor.jobs.window_rows import WindowRows
 from monitor.metrics import BY_THE_CLOCK
-from monitor.points import Point
 from monitor.profiles import encode_profile
+from monitor.segments import ALL
 from monitor.windows import Window
 
 log = logging.getLogger(__name__)
-
-__all__ = ["EvaluateReport", "evaluate_due_windows", "to_rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +72,38 @@ def evaluate_due_windows(stores: Stores, owner: str, now: datetime, limit: int =
 
 def _evaluate(stores: Stores, window_id: int, owner: str, now: datetime) -> bool:
     lease = timedelta(seconds=stores.settings.jobs.lease_seconds)
-    task = _claim(stores, window_id, owner, now, lease)
-    if task is None:
+    with stores.db.session() as session:
+        state = window_store.claim_window(session, window_id, owner, now, lease)
+    if state is None:
         return False
     with held(stores, window_id, owner, now, lease):
+        task = _take_up(stores, state)
         profiles = _profile(stores, task)
         judged = _judge(stores, task, profiles)
     return _save(stores, task, profiles, judged, owner, now)
 
 
-def _claim(stores: Stores, window_id: int, owner: str, now: datetime, lease: timedelta) -> _Task | None:
-    with stores.db.session() as session:
-        state = window_store.claim_window(session, window_id, owner, now, lease)
-        if state is None:
-            return None
+def _take_up(stores: Stores, state: WindowState) -> _Task:
+    with stores.db.reading() as session:
         model = session.get_one(Model, state.model_id)
         baseline = baseline_store.active_baseline(session, model.id)
         watching = [m for m in monitors.list_monitors(session, model.id) if m.window_seconds == state.size_seconds]
         window = window_store.find_window(session, state)
-    if baseline is not None and refresh_labels(stores, model, baseline):
-        with stores.db.reading() as session:
-            baseline = baseline_store.active_baseline(session, model.id)
+    if baseline is not None:
+        baseline = _with_new_labels(stores, model, baseline)
     return _Task(state, watch_window(stores, model, window, baseline), watching)
+
+
+def _with_new_labels(stores: Stores, model: Model, baseline: Baseline) -> Baseline:
+    """The baseline with the labels that came since; as it is where they can't be read, for no window waits for them."""
+    try:
+        if not refresh_labels(stores, model, baseline):
+            return baseline
+    except Exception:
+        log.exception("the labels of baseline %r of model %r could not be read", baseline.name, model.name)
+        return baseline
+    with stores.db.reading() as session:
+        return baseline_store.active_baseline(session, model.id) or baseline
 
 
 def watch_window(stores: Stores, model: Model, window: Window, baseline: Baseline | None) -> Watched:
@@ -108,8 +113,7 @@ def watch_window(stores: Stores, model: Model, window: Window, baseline: Baselin
         return Watched(model, window, None, None, costs=costs)
     with stores.db.reading() as session:
         estimator = baseline_store.read_estimator(session, baseline.id)
-    decoded = stores.baselines.decode(baseline.payload)
-    estimates = decode_estimator(estimator) if estimator else None
+    decoded, estimates = stores.baseline(baseline.payload), stores.estimator(estimator) if estimator else None
     return Watched(model, window, baseline.id, decoded, baseline.name, estimates, costs, baseline.end)
 
 
@@ -137,12 +141,14 @@ def _save(
             return False
         watching = [monitor.id for monitor in task.monitors if monitor.metric not in BY_THE_CLOCK]
         results.keep_segments(session, watched.model.id, watched.window, list(profiles), watching)
+        bins = watched.bins
         for key, profile in profiles.items():
-            payload = encode_profile(profile)
+            payload = encode_profile(profile, bins)
             results.save_profile(session, watched.model.id, watched.window, payload, watched.baseline_id, key)
             points, judgements = judged[key]
-            results.save_points(session, watched.model.id, watched.window, [_point_row(each) for each in points], key)
+            results.save_points(session, watched.model.id, watched.window, list(map(point_row, points)), key)
             _save_judgements(session, task, key, judgements, now)
+        _look_at_absent(session, task, profiles, now)
     return True
 
 
@@ -155,10 +161,12 @@ def _save_judgements(session: Session, task: _Task, key: str, judgements: Sequen
         update_incident(session, task.watched.model, monitor, to_rule(monitor), now, key)
 
 
-def _point_row(point: Point) -> dict[str, object]:
-    row = msgspec.to_builtins(point)
-    row["metric_column"] = row.pop("column")
-    return dict(row)
+def _look_at_absent(session: Session, task: _Task, present: Collection[str], now: datetime) -> None:
+    """Ask about the incidents of segments that this window has no rows of: those that stay away end."""
+    for monitor in (monitor for monitor in task.monitors if monitor.segment != ALL):
+        for incident in incidents.active_incidents(session, monitor.id):
+            if incident.segment not in present:
+                update_incident(session, task.watched.model, monitor, to_rule(monitor), now, incident.segment)
 
 
 def _evaluation_row(monitor_id: int, revision: int, judgement: Judgement) -> EvaluationRow:

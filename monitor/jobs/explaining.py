@@ -24,7 +24,7 @@ from monitor.estimation import realised_metric
 from monitor.evaluation import Judgement, MonitorRule, Verdict
 from monitor.evaluation.quality_verdict import findings_of
 from monitor.evaluation.segments import Result
-from monitor.evaluation.threshold_kinds import SEQUENCE
+from monitor.evaluation.threshold_kinds import PRESET_KINDS, SEQUENCE
 from monitor.explanation import Explanation, Fall, SegmentFall, explain, fallen_segments
 from monitor.jobs.judging import is_special
 from monitor.jobs.stores import Stores
@@ -172,7 +172,7 @@ def _drift(judgement: Judgement, result: Result, baseline: BaselineProfile, prof
         flagged = {v.name: v.value for v in judge_columns(baseline, profile, DriftRule()) if v.breach}
     else:
         flagged = {column["name"]: column["value"] for column in found.evidence["columns"]}
-        if found.rule.threshold.get("kind") == "preset":  # some presets' values are p-values: the less, the more drift
+        if found.rule.threshold.get("kind") in PRESET_KINDS:  # some values are p-values: the less, the more drift
             distances = {point.column: point.value for point in points if point.metric == "drift"}
             flagged = {name: distances.get(name, value) for name, value in flagged.items()}
     return {name: abs(value) for name, value in flagged.items() if value is not None and math.isfinite(value)}
@@ -181,9 +181,16 @@ def _drift(judgement: Judgement, result: Result, baseline: BaselineProfile, prof
 def _faults(
     judgement: Judgement, result: Result, baseline: BaselineProfile, profile: WindowProfile
 ) -> list[QualityFinding]:
-    """What is wrong with the data: as this monitor says, else as another of the window, else as usual."""
+    """What is wrong with the data: as this monitor says, else as another of the window, else as usual.
+
+    What a monitor leaves out, as others alarm about it, explains all the same.
+    """
     found = _own("data_quality", judgement) or _plain("data_quality", judgement.rule, result[1])
-    return judge_quality(baseline, profile, QualityRule()) if found is None else findings_of(found)
+    usual = judge_quality(baseline, profile, QualityRule())
+    if found is None:
+        return usual
+    left_out = found.rule.threshold.get("leave_out", ())
+    return [*findings_of(found), *(finding for finding in usual if finding.kind in left_out)]
 
 
 def _own(metric: str, judgement: Judgement) -> Judgement | None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from monitor.db import incidents, results
+from monitor.db import incidents, results, window_store
 from monitor.db.database import Session
 from monitor.db.models import Evaluation, Incident, Model, Monitor
 from monitor.estimation import realised_metric
 from monitor.evaluation import Change, Look, MonitorRule, Severity, Transition, Verdict, next_transition
-from monitor.evaluation.state_machine import NO_CHANGE
+from monitor.evaluation.state_machine import BY_COLUMN, NO_CHANGE, has_left, looks_back
 from monitor.evaluation.threshold_kinds import SEQUENCE
 from monitor.explanation import dated
 from monitor.metrics import describe
@@ -29,8 +30,6 @@ _WRONG = {
     "silence": "no predictions arrive",
     "slo_burn": "error budget is spent too fast",
 }
-_BY_COLUMN = frozenset({"drift", "data_quality"})
-"""Metrics whose breaches are of single columns: one column twice is news, two columns once are noise."""
 
 
 def update_incident(
@@ -40,11 +39,13 @@ def update_incident(
     done.
 
     What another incident tells already waits: a segment while the same metric is broken for the model as a whole,
-    drift of columns that look broken (and the other way round), an estimate of what labels show.
+    drift of columns that look broken (and the other way round), an estimate of what labels show. Nothing opens about a
+    segment that has left, and what is open about it ends.
     """
-    looks_back = rule.looks + rule.recoveries + 20
-    evaluations = results.latest_evaluations(session, monitor.id, looks_back, segment)
+    evaluations = results.latest_evaluations(session, monitor.id, looks_back(rule), segment)
     incident = incidents.active_incident(session, monitor.id, segment)
+    if left := _left_at(session, monitor, rule, segment, evaluations, incident):
+        return _end_of_segment(session, incident, left, now)
     active = Severity(incident.severity) if incident else None
     transition = next_transition(active, [_look(evaluation, rule) for evaluation in evaluations], rule)
     if transition.change is Change.OPEN and _is_told_already(session, model, rule, transition, segment):
@@ -84,11 +85,37 @@ def update_incident(
     return transition
 
 
+def _left_at(
+    session: Session,
+    monitor: Monitor,
+    rule: MonitorRule,
+    segment: str,
+    evaluations: Sequence[Evaluation],
+    incident: Incident | None,
+) -> datetime | None:
+    """The first window without the segment, where it has left for good."""
+    last = evaluations[-1].window_start if evaluations else incident.since if incident else None
+    if segment == ALL or last is None:
+        return None
+    first, newest, windows = window_store.evaluated_after(session, monitor.model_id, monitor.window_seconds, last)
+    if first is None or newest is None:
+        return None
+    return first if has_left(segment, last, newest, windows, rule) else None
+
+
+def _end_of_segment(session: Session, incident: Incident | None, left: datetime, now: datetime) -> Transition:
+    if incident is None:
+        return NO_CHANGE
+    text = f"{incident.segment} has had no rows since {left:%Y-%m-%d %H:%M}"
+    incidents.resolve_incident(session, incident, left, text, now)
+    return Transition(Change.RESOLVE, until=left)
+
+
 def _is_told_already(session: Session, model: Model, rule: MonitorRule, transition: Transition, segment: str) -> bool:
     if segment != ALL and incidents.is_broken_as_a_whole(session, model.id, rule.metric):
         return True
-    if rule.metric in _BY_COLUMN:
-        others = incidents.columns_in_trouble(session, model.id, _BY_COLUMN - {rule.metric})
+    if rule.metric in BY_COLUMN:
+        others = incidents.columns_in_trouble(session, model.id, BY_COLUMN - {rule.metric})
         return bool(transition.columns) and set(transition.columns) <= others
     realised = realised_metric(rule.metric)
     return realised != rule.metric and incidents.is_broken_as_a_whole(session, model.id, realised)
@@ -112,7 +139,7 @@ def _windows_in_breach(incident: Incident, newest: Evaluation) -> int:
 
 
 def _look(evaluation: Evaluation, rule: MonitorRule) -> Look:
-    has_columns = evaluation.verdict == Verdict.BREACH and rule.metric in _BY_COLUMN
+    has_columns = evaluation.verdict == Verdict.BREACH and rule.metric in BY_COLUMN
     named = tuple(column["name"] for column in evaluation.evidence.get("columns", [])) if has_columns else ()
     severity = Severity(evaluation.evidence.get("severity", Severity.WARNING))
     return Look(evaluation.window_start, Verdict(evaluation.verdict), severity, named)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -16,7 +16,7 @@ from monitor.evaluation.references import Reference, reference_of, reference_spa
 from monitor.evaluation.row_verdict import judge_rows
 from monitor.evaluation.segments import Result, evaluate_segments
 from monitor.evaluation.sequence_verdict import Observed, judge_level
-from monitor.evaluation.threshold_kinds import ROW_KINDS, SEQUENCE
+from monitor.evaluation.threshold_kinds import PRESET_KINDS, ROW_KINDS, SEQUENCE
 from monitor.jobs.window_profiles import Watched
 from monitor.points import Point
 from monitor.profiles import WindowProfile
@@ -44,8 +44,8 @@ class Rows(Protocol):
         """As many of the window's rows as a sample has."""
         ...
 
-    def with_preset(self, preset: str, facts: Facts) -> Facts:
-        """The facts with the verdicts of the named preset on the window's rows."""
+    def with_preset(self, threshold: Mapping[str, Any], facts: Facts) -> Facts:
+        """The facts with the verdicts of a `preset` or `method` threshold on the window's rows."""
         ...
 
 
@@ -143,7 +143,7 @@ def reference_for(watched: Watched, rule: MonitorRule, key: str, history: Histor
 
 def is_special(rule: MonitorRule) -> bool:
     """Whether it compares with something else than the frozen baseline's profile."""
-    return reference_of(rule.threshold) is not None or rule.threshold.get("kind") == "preset"
+    return reference_of(rule.threshold) is not None or rule.threshold.get("kind") in PRESET_KINDS
 
 
 def _facts(
@@ -181,8 +181,8 @@ def _special(watched: Watched, rule: MonitorRule, facts: Facts, history: History
             key: replace(each, baseline=_derived(watched, rule, reference, key, history), baseline_name=str(reference))
             for key, each in seen.items()
         }
-    if rule.threshold.get("kind") == "preset":
-        return rows.with_preset(rule.threshold["name"], {ALL: seen[ALL]} if ALL in seen else {})
+    if rule.threshold.get("kind") in PRESET_KINDS:
+        return rows.with_preset(rule.threshold, {ALL: seen[ALL]} if ALL in seen else {})
     return seen
 
 

@@ -7,17 +7,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from monitor.db import audit, catalog, incidents, monitors, window_store
+from monitor.db import audit, catalog, incidents, monitors, results, window_store
 from monitor.db.database import Session
-from monitor.db.models import Model, Monitor
+from monitor.db.models import Model
 from monitor.db.reads.points import metric_names
-from monitor.errors import Conflict
+from monitor.errors import Conflict, InvalidValue
 from monitor.evaluation import MonitorRule
 from monitor.evaluation.check_rule import check_rule
 from monitor.jobs.judging import to_rule
 from monitor.jobs.onboard_job import default_names, to_row, touch_sizes
+from monitor.jobs.slo_monitors import PREFIX, monitor_names
 from monitor.jobs.stores import Stores
-from monitor.metrics import KNOWN
+from monitor.metrics import BY_THE_CLOCK, KNOWN
+from monitor.windows import EPOCH, rows_of
 
 
 def known_metrics(session: Session, model_id: int) -> set[str]:
@@ -43,6 +45,8 @@ def add_monitor(stores: Stores, model: str, rule: MonitorRule, actor: str, now: 
     with stores.db.session() as session:
         found = _lock(session, model)
         check_rule(rule, known_metrics(session, found.id))
+        if rule.name.startswith(PREFIX):
+            raise InvalidValue(f"monitor name {rule.name!r} begins with {PREFIX}, as those of objectives do")
         if not monitors.add_monitors(session, found.id, [to_row(rule)], now):
             raise Conflict(f"monitor {rule.name!r} exists already; edit it, or choose another name")
         touch_sizes(stores, session, found, [rule.window], now)
@@ -65,18 +69,23 @@ def edit_monitor(
 
 
 def switch_monitor(stores: Stores, model: str, name: str, enabled: bool, actor: str, now: datetime) -> None:
-    """Switch a monitor on or off. Off ends its incidents; on judges the windows of its size again."""
+    """Switch a monitor on or off. Off ends its incidents; on judges the windows that came meanwhile."""
     with stores.db.session() as session:
         found = _lock(session, model)
         monitor = monitors.find_monitor(session, found.id, name)
         if monitor.enabled == enabled:
             return
-        is_new_size = timedelta(seconds=monitor.window_seconds) not in window_store.window_sizes(session, found.id)
+        size = timedelta(seconds=monitor.window_seconds)
+        is_new_size = size not in window_store.window_sizes(session, found.id)
         monitors.enable_monitor(session, monitor, enabled)
         if not enabled:
-            _end_incidents(session, monitor, f"monitor {name} was disabled by {actor}", now)
+            incidents.end_incidents(session, monitor.id, f"monitor {name} was disabled by {actor}", now)
         elif is_new_size:
-            touch_sizes(stores, session, found, [timedelta(seconds=monitor.window_seconds)], now)
+            touch_sizes(stores, session, found, [size], now)
+        elif not rows_of(size) and monitor.metric not in BY_THE_CLOCK:
+            since = results.last_judged(session, monitor.id) or EPOCH
+            missed = window_store.windows_after(session, found.id, size, since)
+            window_store.touch_windows(session, found.id, missed, now)
         _record(session, now, actor, "monitor.enabled" if enabled else "monitor.disabled", found, name, {})
 
 
@@ -87,17 +96,14 @@ def remove_monitor(stores: Stores, model: str, name: str, actor: str, now: datet
         monitor = monitors.find_monitor(session, found.id, name)
         if name in default_names(stores, session, found):
             raise Conflict(f"monitor {name!r} is one that every model gets, so it would come back; disable it instead")
+        if name in monitor_names(slo for slo, each in stores.settings.slos.items() if each.is_for(model)):
+            raise Conflict(f"monitor {name!r} is of an objective in the settings, so it would come back; disable it")
         monitors.remove_monitor(session, monitor)
         _record(session, now, actor, "monitor.removed", found, name, {})
 
 
 def _lock(session: Session, model: str) -> Model:
     return catalog.lock_model(session, catalog.find_model(session, model).id)
-
-
-def _end_incidents(session: Session, monitor: Monitor, text: str, now: datetime) -> None:
-    for incident in incidents.active_incidents(session, monitor.id):
-        incidents.resolve_incident(session, incident, now, text, now)
 
 
 def _record(

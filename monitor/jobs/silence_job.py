@@ -6,6 +6,7 @@ far; later also with what it was at the same hour of earlier weeks, which knows 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,11 +18,13 @@ from monitor.db.models import Model, Monitor
 from monitor.db.reads.quiet import quiet_hours
 from monitor.db.results import EvaluationRow
 from monitor.evaluation import Verdict
-from monitor.jobs.evaluate_job import to_rule
 from monitor.jobs.incident_job import update_incident
+from monitor.jobs.judging import to_rule
 from monitor.jobs.stores import Stores
 from monitor.silence import HOUR, MEMORY, Rhythm, learn_rhythm
 from monitor.windows import format_duration, window_of
+
+log = logging.getLogger(__name__)
 
 # Fewer windows, or fewer hours of receiving them, tell nothing about a rhythm.
 LEAST_WINDOWS = 8
@@ -88,16 +91,19 @@ def _longest_gap(moments: Sequence[datetime]) -> timedelta:
 
 
 def check_silence(stores: Stores, now: datetime) -> int:
-    """Judge every model that has a silence monitor; returns how many are silent."""
+    """Judge every model that has a silence monitor; returns how many are silent. A model that fails is logged."""
     silent = 0
     with stores.db.reading() as session:
         model_ids = [model.id for model in catalog.list_models(session)]
     for model_id in model_ids:
-        with stores.db.session() as session:
-            model = catalog.lock_model(session, model_id)  # no lease tells two workers apart here
-            for monitor in monitors.list_monitors(session, model.id):
-                if monitor.metric == "silence":
-                    silent += _check(session, model, monitor, now)
+        try:
+            with stores.db.session() as session:
+                model = catalog.lock_model(session, model_id)  # no lease tells two workers apart here
+                for monitor in monitors.list_monitors(session, model.id):
+                    if monitor.metric == "silence":
+                        silent += _check(session, model, monitor, now)
+        except Exception:
+            log.exception("the silence of model %s could not be judged; it will be again", model_id)
     return silent
 
 
@@ -114,7 +120,7 @@ def _check(session: Session, model: Model, monitor: Monitor, now: datetime) -> b
         factor,
         now,
     )
-    if last is not None and found.quiet > LEAST_QUIET:
+    if found.verdict is Verdict.OK and last is not None and found.quiet > LEAST_QUIET:
         rhythm = learn_rhythm(quiet_hours(session, monitor.id, last - MEMORY), last)
         found = judge_by_hour(found, rhythm, last, factor, now)
     span = window_of(now, HOUR)

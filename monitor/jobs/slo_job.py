@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from monitor.db import catalog, results
 from monitor.db.database import Session
 from monitor.db.models import Evaluation, Model, Monitor
 from monitor.db.reads.profiles import profiles_between
-from monitor.db.results import EvaluationRow
+from monitor.db.results import EvaluationRow, point_row
 from monitor.evaluation import Verdict
-from monitor.jobs.evaluate_job import to_rule
 from monitor.jobs.incident_job import update_incident
+from monitor.jobs.judging import to_rule
 from monitor.jobs.slo_events import EventMemory
 from monitor.jobs.slo_monitors import METRIC, ensure_monitors
 from monitor.jobs.stores import Stores
@@ -93,8 +91,8 @@ class SloWatch:
             for each in known:
                 _save(session, model, watching[each.name], each, states[each.name], slot, now)
             if known:
-                rows = [_row(point) for each in known for point in slo_points(each.name, states[each.name], each.left)]
-                results.save_points(session, model_id, slot, rows, SEGMENT)
+                found = [point for each in known for point in slo_points(each.name, states[each.name], each.left)]
+                results.save_points(session, model_id, slot, list(map(point_row, found)), SEGMENT)
         return sum(state.firing is not None for state in states.values())
 
     def _read(
@@ -155,10 +153,14 @@ def _save(
     slot: Window,
     now: datetime,
 ) -> None:
-    """Store the verdicts of the rules that page and of those that don't; these wait while somebody is being paged."""
-    is_paging = state.of(pages=True).firing is not None
-    for monitor, mine in zip(watching, (state.of(pages=True), state.of(pages=False)), strict=True):
-        if mine.shown is None or (is_paging and monitor is watching[1]):
+    """Store the verdicts of the rules that page and of those that don't; these wait while somebody is being paged.
+
+    A monitor that a person disabled has none.
+    """
+    paging, slow = watching
+    is_paged = paging.enabled and state.of(pages=True).firing is not None
+    for monitor, mine in ((paging, state.of(pages=True)), (slow, state.of(pages=False))):
+        if not monitor.enabled or mine.shown is None or (is_paged and monitor is slow):
             continue
         earlier = results.latest_evaluations(session, monitor.id, 1)
         if mine.firing or not _was_breach(earlier, slot):
@@ -208,9 +210,3 @@ def _burn(burn: Burn) -> dict[str, Any]:
 def _finite(value: float) -> float | None:
     """JSON, and so PostgreSQL, knows no nan."""
     return value if math.isfinite(value) else None
-
-
-def _row(point: Point) -> dict[str, object]:
-    row = msgspec.to_builtins(point)
-    row["metric_column"] = row.pop("column")
-    return dict(row)

@@ -49,9 +49,9 @@ class StoredHistory:
         broken = (
             set(stored_profiles.starts_in_breach(self.session, monitor_id, key, start, end)) if monitor_id else set()
         )
-        size = self.watched.window.size
+        size, bins = self.watched.window.size, self.watched.bins
         return [
-            decode_profile(stored.payloads[key])
+            decode_profile(stored.payloads[key], bins)
             for stored in stored_profiles.stored_windows(self.session, model_id, size, start, end, key)
             if stored.baseline_id == self.watched.baseline_id
             and stored.window.start not in broken

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 
@@ -11,13 +13,13 @@ from monitor.baselines import NumericBins
 from monitor.db import baseline_store, catalog
 from monitor.db.database import Session
 from monitor.drift import ColumnVerdict
-from monitor.drift.presets import PresetVerdict, get_preset
+from monitor.drift.presets import PresetVerdict, preset_of
 from monitor.evaluation import WindowFacts
 from monitor.jobs.judging import Facts
 from monitor.jobs.stores import Stores
 from monitor.jobs.window_profiles import Watched
 from monitor.points import Status
-from monitor.sample import SAMPLE_ROWS, decode_sample, sample_features, trim_texts
+from monitor.sample import SAMPLE_ROWS, TIME, decode_sample, sample_features, trim_texts
 from monitor.schemas import Feature
 from monitor.segments import ALL
 
@@ -50,8 +52,10 @@ class WindowRows:
             self._read, self._asked = trim_texts(found), most
         return self._read.slice(0, most)
 
-    def with_preset(self, preset: str, facts: Facts) -> dict[str, WindowFacts]:
-        """The facts of the whole window with a preset's verdicts on its rows (at most 100,000, always the same ones).
+    def with_preset(self, threshold: Mapping[str, Any], facts: Facts) -> dict[str, WindowFacts]:
+        """The facts of the whole window with the verdicts of a `preset` or `method` threshold on its rows.
+
+        At most 100,000 of them, always the same ones.
 
         The rows it compares with are the baseline's stored sample; without one every feature is undecided. Segments,
         which have no sample of their own, are left out.
@@ -63,7 +67,7 @@ class WindowRows:
             return {ALL: replace(whole, column_verdicts=[_undecided(name) for name in baseline.columns])}
         features, rows = self._features, self.window(MOST_ROWS)
         answer = "score" if isinstance(baseline.prediction, NumericBins) else "prediction"
-        verdicts = get_preset(preset, [*features, answer]).judge(decode_sample(self.sample), rows)
+        verdicts = preset_of(threshold, [*features, answer], TIME).judge(decode_sample(self.sample), rows)
         columns = [_as_verdict(verdict, rows.num_rows) for verdict in verdicts if verdict.name in features]
         answers = [_as_verdict(v, rows.num_rows) for v in verdicts if v.name == answer and answer not in features]
         return {ALL: replace(whole, column_verdicts=columns, prediction_verdict=answers[0] if answers else None)}
@@ -87,5 +91,5 @@ def _as_verdict(verdict: PresetVerdict, rows: int) -> ColumnVerdict:
 
 
 def _undecided(name: str) -> ColumnVerdict:
-    why = "the baseline keeps no rows; make a new one to judge by a preset"
+    why = "the baseline keeps no rows; make a new one to judge by rows"
     return ColumnVerdict(name, None, 0, 0.0, None, False, Status.UNDEFINED, why)

@@ -26,6 +26,7 @@ from monitor.profiles import (
     ServiceProfile,
     WindowProfile,
 )
+from monitor.quality import Rhythm
 from monitor.schemas import Task
 from monitor.windows import Window
 
@@ -67,6 +68,19 @@ def test_an_error_rate_is_judged_from_fifty_rows_on(rows: int, errors: int, verd
     found = judged(service(rows, errors), rule("error_rate"))
     assert (found.verdict, found.reason, found.evidence["summary"]) == (verdict, reason, reason)
     assert json.loads(json.dumps(found.evidence, allow_nan=False)) == found.evidence
+
+
+def test_too_few_rows_where_many_are_usual_are_a_finding_and_none_at_all_are_silence() -> None:
+    usual = Rhythm(10_000.0, 100.0, 9_000.0, 11_000.0, "the same time of earlier weeks")
+    watch = rule("data_quality", {"kind": "quality"})
+    baseline = BaselineProfile({}, None, service(5000))
+    found = judged(service(40), watch, baseline=baseline, rhythm=usual)
+    assert found.verdict is Verdict.BREACH
+    assert "40 rows where 10,000 are usual (the same time of earlier weeks)" in found.reason
+    for rows, rhythm in ((0, usual), (40, None), (40, replace(usual, usual=45.0, lowest=20.0))):
+        few = judged(service(rows), watch, baseline=baseline, rhythm=rhythm)
+        assert (few.verdict, few.reason) == (Verdict.INSUFFICIENT, f"{rows} rows, 50 needed")
+    assert judged(service(40), watch, rhythm=usual).verdict is Verdict.UNDEFINED
 
 
 def test_what_a_model_does_not_have_is_undefined_and_an_empty_window_is_insufficient() -> None:

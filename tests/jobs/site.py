@@ -11,15 +11,26 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
+from monitor.baselines import decode_bins
 from monitor.config import Settings
 from monitor.db import catalog, window_store
 from monitor.db.catalog import VersionSeen
 from monitor.db.database import Database
-from monitor.db.models import Base, Evaluation, Incident, IncidentEvent, MetricPoint, Monitor, ProfileRow, WindowState
+from monitor.db.models import (
+    Base,
+    Baseline,
+    Evaluation,
+    Incident,
+    IncidentEvent,
+    MetricPoint,
+    Monitor,
+    ProfileRow,
+    WindowState,
+)
 from monitor.engines import get_engine
 from monitor.jobs import Stores, ensure_baselines, evaluate_due_windows, onboard_models
 from monitor.lake import Kind, Lake, labels_table, predictions_table
-from monitor.profiles import decode_profile
+from monitor.profiles import WindowProfile, decode_profile
 from monitor.records import LabelRecord, PredictionRecord
 from monitor.schemas import learn
 
@@ -98,6 +109,10 @@ class Site:
     def monitors(self) -> dict[str, Monitor]:
         return {monitor.name: monitor for monitor in self.read(Monitor, Monitor.id)}
 
+    def bins(self) -> dict[int | None, WindowProfile]:
+        """By baseline, what the profiles that are on its bins are read with."""
+        return {baseline.id: decode_bins(baseline.payload) for baseline in self.read(Baseline)}
+
     def windows(self) -> dict[datetime, WindowState]:
         return {state.start: state for state in self.read(WindowState, WindowState.start)}
 
@@ -137,6 +152,7 @@ def versions(records: Iterable[PredictionRecord]) -> list[VersionSeen]:
 def results(site: Site) -> dict[str, list[dict[str, Any]]]:
     """Everything evaluations have stored, without the ids, moments and revisions that depend on how it came about."""
     names = {monitor.id: name for name, monitor in site.monitors().items()}
+    bins = site.bins()
     return {
         "points": _rows(site.read(MetricPoint), MetricPoint, skip={"id"}),
         "evaluations": [
@@ -144,10 +160,14 @@ def results(site: Site) -> dict[str, list[dict[str, Any]]]:
             for row in _rows(site.read(Evaluation), Evaluation, skip={"id", "evaluated_at", "revision"})
         ],
         "profiles": [
-            {**row, "payload": _rounded(msgspec.to_builtins(decode_profile(row["payload"])))}
-            for row in _rows(site.read(ProfileRow), ProfileRow, skip={"id", "baseline_id"})
+            {**row, "baseline_id": 0, "payload": _readable(row["payload"], bins.get(row["baseline_id"]))}
+            for row in _rows(site.read(ProfileRow), ProfileRow, skip={"id"})
         ],
     }
+
+
+def _readable(payload: bytes, bins: WindowProfile | None) -> Any:
+    return _rounded(msgspec.to_builtins(decode_profile(payload, bins)))
 
 
 def _rounded(value: Any) -> Any:

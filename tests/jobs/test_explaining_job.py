@@ -91,12 +91,18 @@ def shouted(row: Features) -> Features:
     return {**row, "plan": row["plan"].upper()}
 
 
+def renamed(row: Features) -> Features:
+    return {**row, "plan": "platinum" if row["plan"] == "gold" else row["plan"]}
+
+
 def test_a_change_of_unit_is_named_with_its_column_its_factor_and_since_when(make_site: MakeSite) -> None:
     site = watched(make_site(baseline_rows=750), fahrenheit)
     found = explained(site, "drift")
     since = START + FIRST * HOUR
     assert incident(site, "drift").since == since
-    assert f"`temp` looks multiplied by 1.8 plus 32 since {since:%Y-%m-%d %H:%M}: a unit" in found["sentence"]
+    assert (
+        f"`temp` looks multiplied by 1.8 and raised by 32 since {since:%Y-%m-%d %H:%M} UTC: a unit" in found["sentence"]
+    )
     assert "(°C → °F) upstream?" in found["sentence"]
     assert "of the model's score" in found["sentence"]
     assert found["cause"] == "pipeline"
@@ -109,7 +115,7 @@ def test_a_feature_that_goes_missing_is_a_broken_pipeline(make_site: MakeSite) -
     site = watched(make_site(baseline_rows=750), without_temp)
     found = explained(site, "data_quality")
     assert found["cause"] == "pipeline"
-    assert found["sentence"].startswith("`temp` since 2026-02-23 02:00: no row has a value")
+    assert found["sentence"].startswith("`temp` changed since 2026-02-23 02:00 UTC: no row has a value")
     assert "It looks like a broken pipeline" in found["sentence"]
 
 
@@ -117,7 +123,7 @@ def test_many_columns_that_moved_are_a_changed_world(make_site: MakeSite) -> Non
     found = explained(watched(make_site(baseline_rows=750), warmer), "drift")
     assert found["cause"] == "world"
     assert "The world seems to have changed (3 of 4 columns moved together" in found["sentence"]
-    assert found["sentence"].startswith("`temp` since")
+    assert found["sentence"].startswith("`temp` changed since")
 
 
 def test_categories_spelt_otherwise_are_told_from_the_rows_and_stay_out_of_messages(make_site: MakeSite) -> None:
@@ -127,6 +133,14 @@ def test_categories_spelt_otherwise_are_told_from_the_rows_and_stay_out_of_messa
     assert "→ " in found["sentence"]
     assert "`plan` is spelt otherwise" in found["message"]
     assert not any(name in found["message"].lower() for name in ("basic", "gold", "self-employed"))
+
+
+def test_what_the_default_monitor_leaves_to_drift_explains_all_the_same(make_site: MakeSite) -> None:
+    site = watched(make_site(baseline_rows=750), renamed)
+    (found,) = [each.evidence["explanation"] for each in site.incidents() if each.metric == "drift"]
+    assert "(renamed?)" in found["sentence"]
+    assert "values were not seen before" in found["reason"]
+    assert not any(name in found["message"] for name in ("gold", "platinum"))
 
 
 def truths(records: list[PredictionRecord], poor: bool) -> list[LabelRecord]:
@@ -196,7 +210,7 @@ def test_a_baseline_without_sample_or_importance_explains_from_profiles(make_sit
         baseline.sample, baseline.importance = None, None
     site.send([r for r in traffic(fahrenheit) if r.event_time >= START + 5 * HOUR], settled(LAST))
     site.work(settled(LAST))
-    assert "`temp` looks multiplied by 1.8 plus 32" in explained(site, "drift")["sentence"]
+    assert "`temp` looks multiplied by 1.8 and raised by 32" in explained(site, "drift")["sentence"]
 
 
 def test_a_backtest_tells_what_the_incident_tells(make_site: MakeSite) -> None:
@@ -204,7 +218,7 @@ def test_a_backtest_tells_what_the_incident_tells(make_site: MakeSite) -> None:
     (alarm,) = run_backtest(
         site.stores, "churn", monitor_changes.find_rule(site.stores, "churn", "feature_drift")
     ).alarms
-    assert "`temp` looks multiplied by 1.8 plus 32 since 2026-02-23 02:00" in alarm.explanation
+    assert "`temp` looks multiplied by 1.8 and raised by 32 since 2026-02-23 02:00 UTC" in alarm.explanation
 
 
 def test_an_explanation_says_since_when_it_is_so(make_site: MakeSite) -> None:

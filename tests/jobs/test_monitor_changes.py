@@ -10,7 +10,7 @@ from monitor.db.models import AuditEntry, Evaluation, Incident
 from monitor.errors import Conflict, InvalidValue, NotFound
 from monitor.evaluation import MonitorRule
 from monitor.jobs import monitor_changes
-from tests.jobs.site import HOUR, Site
+from tests.jobs.site import HOUR, START, Site
 from tests.jobs.traffic import hours, settled
 
 RULE = MonitorRule("strict", "error_rate", 2 * HOUR, {"kind": "constant", "high": 0.1}, 1, 1, 1)
@@ -56,6 +56,20 @@ def test_a_disabled_monitor_says_nothing_more_and_ends_its_incidents(watched: Si
     monitor_changes.switch_monitor(watched.stores, "churn", "strict", True, "ann", settled(5))
     watched.work(settled(5))
     assert [e.verdict for e in watched.evaluations("strict")] == ["breach", "breach", "ok"]
+
+
+def test_an_enabled_monitor_judges_what_came_while_others_of_its_size_went_on(watched: Site) -> None:
+    watched.send(hours(4, 5), settled(4))
+    watched.work(settled(4))
+    monitor_changes.switch_monitor(watched.stores, "churn", "error_rate", False, "ann", settled(4))
+    watched.send(hours(5, 7), settled(6))
+    watched.work(settled(6))
+    assert len(watched.evaluations("error_rate")) == 5
+    monitor_changes.switch_monitor(watched.stores, "churn", "error_rate", True, "ann", settled(6))
+    assert set(watched.due(settled(7))) == {START + 5 * HOUR, START + 6 * HOUR}
+    watched.work(settled(6))
+    assert [e.verdict for e in watched.evaluations("error_rate")][-3:] == ["ok", "ok", "ok"]
+    assert len(watched.evaluations("error_rate")) == 7
 
 
 def test_a_removed_monitor_takes_its_verdicts_along_and_a_default_one_can_only_be_disabled(watched: Site) -> None:

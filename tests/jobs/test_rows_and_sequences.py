@@ -164,6 +164,32 @@ def test_embeddings_and_texts_are_judged_and_identifiers_are_not(quiet: Site) ->
     assert {point.metric for point in points(quiet, "text_length")} == {"text_length"}
 
 
+def test_nannymls_chunks_are_the_baselines_rows_in_order_of_time(make_site: MakeSite) -> None:
+    """Each hour has a level of its own; rows come in the order of their hashes."""
+    site = make_site(baseline_rows=5 * ROWS)
+    levels = [0.0, 1.0, -1.0, 0.6, -0.6, 0.5]
+    site.send([record for hour, level in enumerate(levels) for record in pair(hour, moved=level)], settled(4))
+    site.onboard(settled(4))
+    watch(site, "drift", {"kind": "preset", "name": "nannyml_default"})
+    site.send(pair(6, moved=4.0), settled(6))
+    site.work(settled(6))
+    looks = [{c["name"]: c["breach"] for c in e.evidence["all_columns"]} for e in site.evaluations("m")[5:]]
+    assert [look["e0"] for look in looks] == [False, True]
+
+
+@pytest.mark.parametrize(("method", "falls"), [("wasserstein", False), ("anderson", True)])
+def test_any_drift_method_judges_windows_by_a_limit_of_ones_own(quiet: Site, method: str, falls: bool) -> None:
+    watch(quiet, "drift", {"kind": "method", "method": method, "threshold": 0.002 if falls else 0.5})
+    quiet.send(pair(CHANGED, moved=4.0), settled(CHANGED))
+    quiet.work(settled(CHANGED))
+    looks = quiet.evaluations("m")
+    assert [look.verdict for look in looks] == ["ok"] * CHANGED + ["breach"]
+    newest = looks[-1]
+    assert {column["name"] for column in newest.evidence["columns"]} == {"e0", "e1", "e2", "e3"}
+    bounds = (newest.low, newest.high)
+    assert bounds == ((0.002, None) if falls else (None, 0.5))  # of a test, less is further
+
+
 def test_what_cannot_be_judged_says_why(quiet: Site) -> None:
     watch(quiet, "text_drift", {"kind": "text", "columns": ["x", "absent"]}, "numbers")
     watch(quiet, "embedding_drift", {"kind": "embedding", "prefixes": ["request"]}, "one group")

@@ -14,7 +14,7 @@ from monitor.db.models import Baseline
 from monitor.engines import ProfileRequest, RowSource
 from monitor.errors import Conflict, InvalidValue
 from monitor.jobs import Stores, pin_baseline
-from monitor.jobs.baseline_job import refresh_labels
+from monitor.jobs.baseline_refresh import refresh_labels
 from monitor.profiles import NumericProfile, ServiceProfile, WindowProfile
 from monitor.segments import ALL, Slicing, slicings
 from tests.jobs.conftest import MakeSite

@@ -12,6 +12,7 @@ from monitor.db import catalog, stored_profiles
 from monitor.db.database import Database
 from monitor.db.models import Evaluation, MetricPoint, Monitor, ProfileRow
 from monitor.engines import ProfileRequest
+from monitor.errors import InvalidValue
 from monitor.evaluation import MonitorRule
 from monitor.jobs import monitor_changes
 from monitor.profiles import WindowProfile, decode_profile
@@ -94,11 +95,24 @@ def test_each_segment_has_a_profile_points_and_evaluations(punctual: Site) -> No
     assert judged == {"region=eu", "region=us", "region=asia"}
 
 
+def test_stored_profiles_hold_no_bins_that_their_baseline_holds(punctual: Site) -> None:
+    bins = punctual.bins()
+    rows = [row for row in punctual.read(ProfileRow) if row.baseline_id]
+    assert rows
+    for row in rows:
+        with pytest.raises(InvalidValue, match="pass the baseline"):
+            decode_profile(row.payload)
+        assert decode_profile(row.payload, bins[row.baseline_id]).columns.keys() == bins[row.baseline_id].columns.keys()
+
+
 def test_the_segments_of_a_dimension_add_up_to_the_whole(punctual: Site) -> None:
     site = punctual
     by_window: dict[Any, dict[str, WindowProfile]] = {}
+    bins = site.bins()
     for row in site.read(ProfileRow):
-        by_window.setdefault((row.size_seconds, row.start), {})[row.segment] = decode_profile(row.payload)
+        by_window.setdefault((row.size_seconds, row.start), {})[row.segment] = decode_profile(
+            row.payload, bins.get(row.baseline_id)
+        )
     for profiles in by_window.values():
         for name in ("region", "age"):
             parts = [profile for key, profile in profiles.items() if key.startswith(f"{name}=")]

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.db.models import Evaluation
+from monitor.db.database import Session
+from monitor.db.models import Evaluation, Model, Monitor
 from monitor.db.results import EvaluationRow
-from monitor.jobs import check_silence
+from monitor.jobs import check_silence, silence_job
 from monitor.jobs.silence_job import judge_silence
+from tests.jobs.conftest import MakeSite
 from tests.jobs.site import DAY, HOUR, START, Site
 from tests.jobs.traffic import hour, hours, settled
 
@@ -54,6 +56,25 @@ def test_a_log_that_is_uploaded_once_a_day_is_silent_only_after_days() -> None:
     uploads = [MONDAY + (index // 24 + 1) * DAY for index in range(48)]
     assert judge_silence(CONSTANT, uploads, uploads[-1], HOUR, 2, uploads[-1] + 47 * HOUR).verdict == "ok"
     assert judge_silence(CONSTANT, uploads, uploads[-1], HOUR, 2, uploads[-1] + 80 * HOUR).verdict == "breach"
+
+
+def test_a_model_that_cannot_be_judged_keeps_no_other_from_being_silent(
+    make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    healthy = make_site()
+    broken = Site(healthy.stores, model="a-broken-one")
+    for each in (broken, healthy):
+        each.send(hour(0, rows=2), settled(0))
+    healthy.onboard(settled(0))
+
+    def failing(session: Session, model: Model, monitor: Monitor, now: datetime) -> bool:
+        if model.name == broken.model:
+            raise RuntimeError("odd")
+        return True
+
+    monkeypatch.setattr(silence_job, "_check", failing)
+    assert check_silence(healthy.stores, settled(0)) == 1
+    assert "could not be judged; it will be again" in caplog.text
 
 
 def test_a_model_that_never_received_anything_is_not_silent() -> None:

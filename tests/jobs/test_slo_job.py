@@ -10,7 +10,9 @@ import pytest
 from monitor.db import service_samples
 from monitor.db.models import MetricPoint
 from monitor.db.service_samples import NewSample
-from monitor.jobs import SloWatch, check_slos
+from monitor.errors import Conflict, InvalidValue
+from monitor.evaluation import MonitorRule
+from monitor.jobs import SloWatch, check_slos, monitor_changes
 from monitor.lake import Kind
 from monitor.profiles import ServiceProfile
 from monitor.records import PredictionRecord
@@ -19,6 +21,9 @@ from tests.jobs.site import DAY, HOUR, START, Site
 
 MINUTE = timedelta(minutes=1)
 SLOS = {"promise": SloSettings(models=("ch*",)), "fast": SloSettings(objective="latency", latency_ms=100, target=0.99)}
+
+
+SLO_MONITORS = ("slo:promise", "slo:promise:slow", "slo:fast", "slo:fast:slow")
 
 
 @pytest.fixture
@@ -161,6 +166,48 @@ def test_an_objective_that_is_gone_from_the_settings_rests(promising: Site) -> N
     check_slos(replace(promising.stores, settings=fewer), START + 11 * MINUTE)
     monitors = promising.monitors()
     assert (monitors["slo:fast"].enabled, monitors["slo:promise"].threshold["target"]) == (False, 0.99)
+
+
+def test_an_objective_that_is_gone_ends_its_incident_and_comes_back_with_the_settings(promising: Site) -> None:
+    end = send(promising, 0, 60, failed=20)
+    check_slos(promising.stores, end)
+    none = promising.stores.settings.model_copy(update={"slos": {}})
+    check_slos(replace(promising.stores, settings=none), end)
+    assert {incident.state for incident in promising.incidents()} == {"resolved"}
+    assert promising.timeline()[-1].text == "its objective is gone from the settings"
+    check_slos(promising.stores, end)
+    assert {name: m.enabled for name, m in promising.monitors().items()} == dict.fromkeys(SLO_MONITORS, True)
+
+
+def test_a_monitor_of_an_objective_that_a_person_disabled_stays_so_and_says_nothing(promising: Site) -> None:
+    check_slos(promising.stores, send(promising, 0, 10))
+    monitor_changes.switch_monitor(promising.stores, "churn", "slo:promise", False, "ann", START)
+    before = len(promising.evaluations("slo:promise"))
+    end = send(promising, 10, 180, failed=20)
+    assert check_slos(promising.stores, end) == 1
+    assert not promising.monitors()["slo:promise"].enabled
+    assert len(promising.evaluations("slo:promise")) == before
+    assert [i.title for i in promising.incidents() if i.severity == "critical"] == []
+    changed = {"promise": SloSettings(target=0.9), "fast": SLOS["fast"]}
+    told = promising.stores.settings.model_copy(update={"slos": changed})
+    check_slos(replace(promising.stores, settings=told), end)
+    assert not promising.monitors()["slo:promise"].enabled
+
+
+def test_monitors_of_objectives_are_made_by_the_settings_alone(promising: Site) -> None:
+    check_slos(promising.stores, send(promising, 0, 10))
+    with pytest.raises(Conflict, match="'slo:promise:slow' is of an objective in the settings"):
+        monitor_changes.remove_monitor(promising.stores, "churn", "slo:promise:slow", "ann", START)
+    named = MonitorRule("slo:mine", "error_rate", HOUR, {"kind": "constant", "high": 1})
+    with pytest.raises(InvalidValue, match="'slo:mine' begins with slo:"):
+        monitor_changes.add_monitor(promising.stores, "churn", named, "ann", START)
+    for metric in ("slo_burn", "slo_budget"):
+        with pytest.raises(InvalidValue, match=f"{metric} is watched for the objectives in the settings"):
+            monitor_changes.check(promising.stores, "churn", replace(named, metric=metric))
+    fewer = promising.stores.settings.model_copy(update={"slos": {}})
+    check_slos(replace(promising.stores, settings=fewer), START + 11 * MINUTE)
+    monitor_changes.remove_monitor(replace(promising.stores, settings=fewer), "churn", "slo:promise", "ann", START)
+    assert "slo:promise" not in promising.monitors()
 
 
 def test_a_model_that_no_objective_is_for_is_left_alone(site: Site) -> None:
