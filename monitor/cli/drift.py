@@ -12,6 +12,7 @@ import pyarrow as pa
 import typer
 
 from monitor.app.table_files import read_table
+from monitor.cli import drift_range
 from monitor.cli.junit import junit
 from monitor.cli.output import FINDING, USAGE, JsonFlag, err, out, print_json, print_rows, write_file
 from monitor.cli.progress import progress
@@ -21,7 +22,8 @@ from monitor.drift.presets.verdict import not_judged
 from monitor.errors import InvalidValue, KedgeError
 from monitor.points import Status
 
-app = typer.Typer(no_args_is_help=True, help="Drift between two files, for CI: no server and no settings are needed.")
+app = typer.Typer(no_args_is_help=True, help="Drift between two files, for CI, or of a model over a longer time.")
+drift_range.register(app)
 
 TIME = "event_time"
 _IDENTITY = ("prediction_id", "model", "label_time", "received_time", "entity_id", "sampling_fraction")
@@ -37,11 +39,6 @@ class PresetName(StrEnum):
     CALIBRATED = "calibrated"
     EVIDENTLY_DEFAULT = "evidently_default"
     NANNYML_DEFAULT = "nannyml_default"
-
-
-@app.callback()
-def drift() -> None:
-    """Drift between two files."""  # a group, so that its one command is `kedge drift check`
 
 
 @app.command("check")

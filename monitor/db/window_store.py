@@ -15,6 +15,8 @@ from monitor.windows import Window, rows_of, windows_touched
 
 # A reopened window that was touched so often is evaluated even while labels go on coming.
 MANY_TOUCHES = 60
+# A model that got a new window size, or much history at once, has thousands of windows due: they let the others pass.
+BACKLOG = 500
 
 
 def window_sizes(session: Session, model_id: int) -> list[timedelta]:
@@ -67,6 +69,8 @@ def due_windows(
 ) -> Sequence[WindowState]:
     """Windows that changed since they were evaluated and have settled: new ones first, in order, then reopened ones.
 
+    Where a model has more than 500 of one size that are due, those come after the new ones of all others.
+
     Of new windows the small ones come first, and of reopened ones a small one before the large one that holds it: then
     the large one is merged from them. A window of a count of rows is closed only when it has settled.
 
@@ -75,12 +79,14 @@ def due_windows(
     One that was evaluated before waits until nothing has touched it for `reopen`, or until it was touched many times;
     those take turns, the one that waits longest first. So labels that trickle in for weeks hold up no new window.
     """
+    alike = func.count().over(partition_by=(WindowState.model_id, WindowState.size_seconds))
     candidates = session.execute(
         select(WindowState, Model.watermark)
         .join(Model, Model.id == WindowState.model_id)
         .where(WindowState.revision > WindowState.evaluated_revision, _free(now))
         .order_by(
             case((WindowState.evaluated_revision == 0, 0), else_=1),
+            case((and_(WindowState.evaluated_revision == 0, alike > BACKLOG), 1), else_=0),
             case((WindowState.evaluated_revision == 0, WindowState.size_seconds), else_=0),
             case((WindowState.evaluated_revision == 0, WindowState.start), else_=WindowState.touched_at),
             WindowState.size_seconds,

@@ -93,6 +93,10 @@ class Explainer:
             return None
         drift = _drift(judgement, result, baseline, profile)
         faults = _faults(judgement, result, baseline, profile)
+        if judgement.rule.metric == "data_quality":  # what is whole and merely drifted is another monitor's finding
+            broken = {finding.column for finding in findings_of(judgement)}
+            drift = {name: distance for name, distance in drift.items() if name in broken}
+            faults = [finding for finding in faults if finding.column in broken]
         fall = self._fall(judgement, baseline)
         segments = self._fallen_segments(judgement, baseline) if fall and key == ALL else []
         before, after = self._rows if key == ALL and (drift or faults) else (None, None)

@@ -19,13 +19,15 @@ class RangeProfile:
     """All windows of a range as one profile, its columns on the bins of the newest window.
 
     `windows` were merged. `left_out` are the starts of those on other bins (of an earlier baseline, or of none): they
-    count in service, labels and quality, and not in the columns and the prediction.
+    count in service, labels and quality, and not in the columns and the prediction. `baseline` is what that of the
+    newest window holds (see `decode_baseline`).
     """
 
     profile: WindowProfile
     size: timedelta
     windows: int
     left_out: tuple[datetime, ...] = ()
+    baseline: bytes | None = None
 
 
 def range_profile(
@@ -48,6 +50,7 @@ def range_profile(
         windows = profiles_between(session, found.id, seconds, start, end, segment)
         behind = {window.baseline_id for window in windows if window.baseline_id is not None}
         baselines = baseline_payloads(session, behind)
-    merged = merge_stored([window.payload for window in windows], map(decode_bins, baselines), fields)
+    merged = merge_stored([window.payload for window in windows], map(decode_bins, baselines.values()), fields)
     left_out = tuple(windows[i].start for i in merged.left_out)
-    return RangeProfile(merged.profile, timedelta(seconds=seconds), len(windows), left_out)
+    newest = baselines.get(windows[-1].baseline_id) if windows else None
+    return RangeProfile(merged.profile, timedelta(seconds=seconds), len(windows), left_out, newest)

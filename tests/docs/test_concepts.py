@@ -19,7 +19,9 @@ from monitor.drift.judge import SMALLEST
 from monitor.evaluation import default_rules
 from monitor.evaluation.point_verdict import COVERAGE_SHARE
 from monitor.evaluation.thresholds import LEAST_NORMAL
-from monitor.jobs.baseline_job import ENOUGH_LABELS, LEAST_ROWS, PARTS
+from monitor.jobs.baseline_job import LEAST_ROWS
+from monitor.jobs.baseline_reading import PARTS
+from monitor.jobs.baseline_refresh import ENOUGH_LABELS
 from monitor.jobs.silence_job import LEAST_WINDOWS
 from monitor.performance.probability import ranking_points
 from monitor.profiles.labelled import SCORE_BINS_PER_UNIT

@@ -73,6 +73,22 @@ def test_due_windows_come_oldest_first_whatever_order_their_rows_came_in(site: S
         assert [s.start for s in window_store.due_windows(session, settled(9), SETTLE, limit=1)] == due[:1]
 
 
+def test_a_long_backlog_lets_the_new_windows_of_others_pass(site: Site) -> None:
+    site.send(hour(0), settled(0))
+    site.work(settled(0))
+    site.send(hours(1, 4), settled(3))
+    with site.stores.db.session() as session:
+        model = catalog.find_model(session, site.model)
+        backlog = [Window(START + index * MINUTE, MINUTE) for index in range(window_store.BACKLOG + 1)]
+        window_store.touch_windows(session, model.id, backlog, settled(3))
+    with site.stores.db.reading() as session:
+        due = window_store.due_windows(session, settled(9), SETTLE, limit=5)
+    assert [(state.size_seconds, state.start) for state in due] == [
+        *((3600, START + index * HOUR) for index in (1, 2, 3)),
+        *((60, START + index * MINUTE) for index in range(2)),
+    ]
+
+
 def test_rows_and_labels_touch_exactly_their_windows(site: Site) -> None:
     site.send(hours(0, 3), settled(2))
     site.work(settled(2))

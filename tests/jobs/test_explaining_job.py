@@ -87,6 +87,10 @@ def without_temp(row: Features) -> Features:
     return {**row, "temp": None}
 
 
+def warmer_without_plan(row: Features) -> Features:
+    return {name: value for name, value in warmer(row).items() if name != "plan"}
+
+
 def shouted(row: Features) -> Features:
     return {**row, "plan": row["plan"].upper()}
 
@@ -117,6 +121,13 @@ def test_a_feature_that_goes_missing_is_a_broken_pipeline(make_site: MakeSite) -
     assert found["cause"] == "pipeline"
     assert found["sentence"].startswith("`temp` changed since 2026-02-23 02:00 UTC: no row has a value")
     assert "It looks like a broken pipeline" in found["sentence"]
+
+
+def test_what_is_broken_explains_a_finding_of_quality_whatever_else_moved(make_site: MakeSite) -> None:
+    site = watched(make_site(baseline_rows=750), warmer_without_plan)
+    found = explained(site, "data_quality")
+    assert [column["name"] for column in found["columns"]] == ["plan"]
+    assert found["cause"] == "pipeline"
 
 
 def test_many_columns_that_moved_are_a_changed_world(make_site: MakeSite) -> None:

@@ -65,7 +65,7 @@ def profiles_between(
     return [StoredWindow(*row) for row in session.execute(statement)]
 
 
-def baseline_payloads(session: Session, ids: Collection[int]) -> list[bytes]:
-    """What the baselines with these ids hold, in the order of the ids."""
-    statement = select(Baseline.payload).where(Baseline.id.in_(ids)).order_by(Baseline.id)
-    return list(session.scalars(statement))
+def baseline_payloads(session: Session, ids: Collection[int]) -> dict[int | None, bytes]:
+    """What the baselines with these ids hold, by id and in their order."""
+    statement = select(Baseline.id, Baseline.payload).where(Baseline.id.in_(ids)).order_by(Baseline.id)
+    return {row.id: row.payload for row in session.execute(statement)}
