@@ -35,7 +35,7 @@ def drift_summary(flagged: Sequence[ColumnVerdict], looked_at: int, whole: str =
     `whole` says what one distribution is of, such as "Predictions"; features otherwise.
     """
     if whole:
-        return f"{whole} drifted: {flagged[0].why}" if flagged else f"{whole} are as in the baseline"
+        return f"{whole} drifted ({flagged[0].why})" if flagged else f"{whole} are as in the baseline"
     if not flagged:
         return f"None of {looked_at} features drifted"
     listed = ", ".join(verdict.name for verdict in flagged[:3])

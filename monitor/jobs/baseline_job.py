@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from monitor.baselines import encode_baseline
 from monitor.db import baseline_store, catalog
@@ -22,6 +24,8 @@ from monitor.sample import SAMPLE_ROWS, encode_sample, sample_features
 from monitor.schemas import Task
 
 log = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
 
 LEAST_ROWS = 100
 _TICK = timedelta(microseconds=1)
@@ -103,8 +107,8 @@ def create_baseline(
         tuple(declared.metrics),
     )
     profile = read_baseline(stores, model_name, request)
-    estimator = fit_estimator(stores.engine, request)
-    importance = learn_importance(rows, features)
+    estimator = _if_possible("estimator", lambda: fit_estimator(stores.engine, request))
+    importance = _if_possible("importance of features", lambda: learn_importance(rows, features))
     with stores.db.session() as session:
         stored = catalog.find_model(session, model_name)
         stored.task = sample.task.value if sample.task else None
@@ -124,6 +128,15 @@ def create_baseline(
         baseline.estimator = encode_estimator(estimator) if estimator else None
         baseline.importance = importance
         return baseline
+
+
+def _if_possible(what: str, make: Callable[[], Made]) -> Made | None:
+    """What a baseline can do without: no model goes unwatched for want of it."""
+    try:
+        return make()
+    except Exception:
+        log.exception("the baseline gets no %s", what)
+        return None
 
 
 def pin_baseline(stores: Stores, model: str, name: str, start: datetime, end: datetime, now: datetime) -> Baseline:

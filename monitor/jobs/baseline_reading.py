@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -52,9 +53,13 @@ def _references(
 
 
 def _block_spans(start: datetime, end: datetime, size: timedelta) -> list[tuple[datetime, datetime]]:
-    """The windows the rows span, or ten equal parts of time where those would be fewer than five."""
-    windows = [(window.start, window.end) for window in windows_between(start, end, size)]
-    if LEAST_BLOCKS <= len(windows) <= MOST_BLOCKS:
+    """The windows the rows span, several to a block where they are more than a thousand.
+
+    Ten equal parts of time where they are fewer than five.
+    """
+    several = math.ceil((end - start) / size / (MOST_BLOCKS - 1))
+    windows = [(window.start, window.end) for window in windows_between(start, end, several * size)]
+    if len(windows) >= LEAST_BLOCKS:
         return windows
     part = (end - start) / PARTS
     return [(start + i * part, start + (i + 1) * part if i < PARTS - 1 else end) for i in range(PARTS)]

@@ -180,7 +180,7 @@ def test_the_prediction_is_judged_by_itself_and_far_out_is_critical() -> None:
     baseline, window = drifting(3.0)
     found = judged(window, PREDICTION, baseline=baseline)
     assert (found.verdict, found.severity, found.columns) == (Verdict.BREACH, Severity.CRITICAL, ())
-    assert found.reason.startswith("Predictions drifted: moved up")
+    assert found.reason.startswith("Predictions drifted (moved up")
     assert judged(drifting()[1], PREDICTION, baseline=baseline).reason == "Predictions are as in the baseline"
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from monitor.baselines import BaselineProfile, CategoryBins, NumericBins, decode_baseline
 from monitor.db import catalog
 from monitor.db.models import Baseline, Model
 from monitor.engines import RowSource
 from monitor.errors import Conflict, InvalidValue
-from monitor.jobs import create_baseline, ensure_baselines
+from monitor.jobs import baseline_job, baseline_reading, create_baseline, ensure_baselines
 from monitor.lake import labels_table, predictions_table
 from monitor.records import Scalar
 from monitor.schemas import Task
@@ -52,6 +53,26 @@ def test_five_hundred_rows_end_in_the_middle_of_a_window(site: Site) -> None:
     assert baseline.end == hour(1, rows=300)[199].event_time
     # Two windows tell nothing about ordinary variation; ten equal parts of their time do.
     assert (len(profile.blocks), sum(block.service.rows for block in profile.blocks)) == (10, 500)
+
+
+def test_more_windows_than_a_baseline_has_blocks_share_them(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline_reading, "MOST_BLOCKS", 7)
+    site.send(hours(0, 10, rows=50), settled(9))
+    ensure_baselines(site.stores, settled(9))
+    assert [block.service.rows for block in only(site)[1].blocks] == [100] * 5
+
+
+def test_what_a_baseline_can_do_without_stops_none(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(baseline_job, "fit_estimator", broken)
+    monkeypatch.setattr(baseline_job, "learn_importance", broken)
+    site.send(hours(0, 5), settled(4))
+    assert ensure_baselines(site.stores, settled(4)) == 1
+    with site.stores.db.reading() as session:
+        [baseline] = session.scalars(select(Baseline))
+        assert (baseline.estimator, baseline.importance) == (None, None)
 
 
 def test_a_baseline_is_frozen(site: Site) -> None:

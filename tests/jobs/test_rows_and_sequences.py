@@ -309,7 +309,7 @@ def test_labels_in_other_shares_are_an_incident(make_site: MakeSite) -> None:
     assert site.evaluations("m")[-1].reason == "0 labelled rows, 50 needed"
     (incident,) = opened(site)
     assert (incident.title, incident.since) == ("churn: labels drifted", START + 8 * HOUR)
-    assert incident.evidence["summary"].startswith("Labels drifted: ")
+    assert incident.evidence["summary"].startswith("Labels drifted (")
     assert len(points(site, "target_drift")) == 10  # a point of every window that has labels
     (alarm,) = replayed(site, replace(rule, breaches=2, looks=2)).alarms
     assert alarm.since == incident.since
