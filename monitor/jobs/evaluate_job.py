@@ -77,19 +77,19 @@ def _evaluate(stores: Stores, window_id: int, owner: str, now: datetime) -> bool
     if state is None:
         return False
     with held(stores, window_id, owner, now, lease):
-        task = _take_up(stores, state)
+        task = _take_up(stores, state, now)
         profiles = _profile(stores, task)
         judged = _judge(stores, task, profiles)
     return _save(stores, task, profiles, judged, owner, now)
 
 
-def _take_up(stores: Stores, state: WindowState) -> _Task:
+def _take_up(stores: Stores, state: WindowState, now: datetime) -> _Task:
     with stores.db.reading() as session:
         model = session.get_one(Model, state.model_id)
         baseline = baseline_store.active_baseline(session, model.id)
         watching = [m for m in monitors.list_monitors(session, model.id) if m.window_seconds == state.size_seconds]
         window = window_store.find_window(session, state)
-    if baseline is not None:
+    if baseline is not None and stores.label_looks.is_due(baseline, now):
         baseline = _with_new_labels(stores, model, baseline)
     return _Task(state, watch_window(stores, model, window, baseline), watching)
 

@@ -11,6 +11,7 @@ from monitor.config import Settings
 from monitor.db.database import Database
 from monitor.engines import Engine, RowSource
 from monitor.estimation import Estimator, decode_estimator
+from monitor.jobs.label_looks import LabelLooks
 from monitor.lake import Kind, Lake
 from monitor.recent_cache import RecentCache
 from monitor.windows import parse_size
@@ -27,6 +28,7 @@ class Stores:
     lake: Lake
     engine: Engine
     settings: Settings
+    label_looks: LabelLooks = field(default_factory=LabelLooks, init=False, repr=False)
     _baselines: RecentCache[BaselineProfile] = field(default_factory=RecentCache, init=False, repr=False)
     _estimators: RecentCache[Estimator] = field(default_factory=RecentCache, init=False, repr=False)
 

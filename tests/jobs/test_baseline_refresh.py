@@ -19,7 +19,7 @@ from monitor.jobs.baseline_refresh import refresh_labels
 from monitor.model_settings import ModelSettings
 from tests.jobs.conftest import MakeSite
 from tests.jobs.site import SETTLE, Site
-from tests.jobs.traffic import hours, labels, settled
+from tests.jobs.traffic import hour, hours, labels, settled
 
 
 def only(site: Site) -> tuple[Baseline, BaselineProfile]:
@@ -91,6 +91,19 @@ def test_a_window_is_held_while_the_labels_of_its_baseline_are_read(
     monkeypatch.setattr(evaluate_job, "refresh_labels", reading)
     assert evaluate_due_windows(site.stores, "w", settled(6) + SETTLE).evaluated == 1
     assert held_while_reading == [True]
+
+
+def test_labels_are_looked_for_ever_more_seldom(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = unlabelled(make_site())
+    looks: list[int] = []
+    monkeypatch.setattr(evaluate_job, "refresh_labels", lambda *_: looks.append(1))
+    counts = []
+    for index in range(6, 46):
+        site.send(hour(index, rows=1), settled(index))
+        site.work(settled(index))
+        counts.append(len(looks))
+    assert counts[:5] == [1, 2, 3, 4, 5]  # an hour is more than a tenth of the age of ten
+    assert counts[-1] - counts[19] < 15
 
 
 def test_rows_that_have_left_the_lake_take_no_label_along(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
