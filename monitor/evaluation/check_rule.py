@@ -10,6 +10,7 @@ from monitor.errors import InvalidValue
 from monitor.evaluation.references import reference_of
 from monitor.evaluation.rules import MonitorRule
 from monitor.evaluation.threshold_kinds import DRIFT_METRICS, PRESET_KINDS, ROW_KINDS, accepted_kinds, check_threshold
+from monitor.fairness import RATES
 from monitor.metrics import BY_THE_CLOCK, describe
 from monitor.segments import ALL, check_pattern
 from monitor.windows import rows_of
@@ -20,6 +21,8 @@ WHOLE_MODEL = ROW_KINDS | PRESET_KINDS
 LONGEST_NAME = 200
 OF_OBJECTIVES = frozenset({"slo_burn", "slo_budget"})
 """Metrics that are of an objective and not of a model's windows."""
+OF_PARTS = {"confusion": "accuracy or balanced_accuracy", **{rate: f"{rate}_difference" for rate in RATES}}
+"""Metrics of each class or group, and those that sum them up."""
 
 
 def default_threshold(metric: str) -> dict[str, Any]:
@@ -46,6 +49,10 @@ def check_rule(rule: MonitorRule, metrics: Collection[str]) -> None:
         raise InvalidValue(f"metric {rule.metric!r} is not known{hint}; accepted: {', '.join(sorted(metrics))}")
     if rule.metric in OF_OBJECTIVES:
         raise InvalidValue(f"{rule.metric} is watched for the objectives in the settings (slos); change it there")
+    if rule.metric in OF_PARTS:
+        raise InvalidValue(
+            f"{rule.metric} has a value for each part and none of the whole; watch {OF_PARTS[rule.metric]}"
+        )
     check_pattern(rule.segment)
     check_threshold(rule.metric, rule.threshold)
     _check_numbers(rule)

@@ -128,6 +128,8 @@ def test_every_metric_has_a_threshold_when_none_is_named(metric: str) -> None:
     ("fields", "said"),
     [
         ({"metric": "acu"}, "metric 'acu' is not known; did you mean 'auc'"),
+        ({"metric": "tpr"}, "tpr has a value for each part and none of the whole; watch tpr_difference"),
+        ({"metric": "confusion"}, "watch accuracy or balanced_accuracy"),
         ({"name": " "}, "monitor name ' ' is not usable"),
         ({"breaches": 4, "looks": 3}, "breaches is 4; accepted: 1 to looks, which is 3"),
         ({"looks": 0, "breaches": 0}, "looks is 0"),
