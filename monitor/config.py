@@ -26,6 +26,7 @@ from monitor.dimensions import Dimension, parse_dimensions
 from monitor.errors import ConfigError
 from monitor.mapping_settings import NO_MAPPING as NO_MAPPING
 from monitor.mapping_settings import MappingSettings as MappingSettings
+from monitor.metrics import KNOWN
 from monitor.model_settings import ModelSettings
 from monitor.privacy_settings import PrivacySettings
 from monitor.slo_settings import SloSettings
@@ -247,6 +248,17 @@ class Settings(BaseSettings):
     responses: dict[str, ResponseSettings] = Field(
         {}, description="What Kedge may do about an incident: a table per response."
     )
+
+    @model_validator(mode="after")
+    def _responses_answer_to_metrics_there_are(self) -> Self:
+        custom = {name for model in self.models.values() for name in model.metrics}
+        for response, said in self.responses.items():
+            for metric in said.metrics:
+                if metric not in KNOWN and metric not in custom:
+                    near = get_close_matches(metric, [*KNOWN, *custom], n=1)
+                    hint = f"; did you mean {near[0]!r}?" if near else ""
+                    raise ValueError(f"responses.{response}.metrics names {metric!r}, which is no metric{hint}")
+        return self
 
     def model(self, name: str) -> ModelSettings:
         """What is declared of this model; nothing for one that has no table."""

@@ -20,6 +20,10 @@ BAD_FILES = {
     "an unknown setting": (b"nonsense = 1", "nonsense: there is no such setting"),
     "an unknown setting in a table": (b"[collector]\nspeed = 1", "collector.speed: there is no such setting"),
     "an unknown response": (b'[responses.x]\nkind = "pray"', "'pray' is not known; accepted: retrain, rollback"),
+    "a response to a metric there is not": (
+        b'[responses.x]\nkind = "retrain"\nmetrics = ["acuracy"]',
+        "names 'acuracy', which is no metric; did you mean 'accuracy'?",
+    ),
     "a window that is none": (b'[monitoring]\nwindow = "1x"', "window size '1x' is not usable"),
     "a window without end": (b'[monitoring]\nwindow = "99999999999999999999d"', "at most 5200w"),
 }
