@@ -333,7 +333,8 @@ def _in_words(place: tuple[int | str, ...], kind: str, message: str) -> str:
     """One problem of the settings: its name, and what is wrong with it."""
     name = ".".join(map(str, place))
     if kind != "extra_forbidden":
-        return f"{name}: {message.removeprefix('Value error, ')}"
+        said = message.removeprefix("Value error, ")
+        return f"{name}: {said}" if name else said
     group: Any = Settings
     for part in place[:-1]:
         group = group.model_fields[str(part)].annotation
