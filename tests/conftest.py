@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,6 +22,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The same examples in every run, and no deadline: the machine that runs the tests may be busy.
 settings.register_profile("kedge", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kedge")
+
+
+_drawn: dict[str, Any] = {}
+
+
+@pytest.fixture(autouse=True)
+def same_draws(request: pytest.FixtureRequest) -> None:
+    """A module's `RANDOM` stands where it stood before its first test, whichever tests this process ran before."""
+    name, random = request.path.as_posix(), getattr(request.node.getparent(pytest.Module).obj, "RANDOM", None)
+    if random is not None:
+        random.bit_generator.state = _drawn.setdefault(name, random.bit_generator.state)
 
 
 @pytest.fixture

@@ -60,9 +60,15 @@ def _read(path: Path, head: bytes) -> pa.Table:
         raise ValueError("the file is empty")
     return csv.read_csv(
         path,
-        parse_options=csv.ParseOptions(newlines_in_values=True),
+        parse_options=csv.ParseOptions(delimiter=_delimiter(start), newlines_in_values=True),
         convert_options=csv.ConvertOptions(strings_can_be_null=True),
     )
+
+
+def _delimiter(start: bytes) -> str:
+    """A comma, unless the header has none and has semicolons, as spreadsheets write, or tabs."""
+    header = start.partition(b"\n")[0]
+    return "," if b"," in header else ";" if b";" in header else "\t" if b"\t" in header else ","
 
 
 def _flat(table: pa.Table) -> pa.Table:

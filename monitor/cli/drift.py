@@ -57,6 +57,9 @@ def check(
         list[str] | None,
         typer.Option("--column", metavar="NAME", help="A column to compare; all otherwise. Repeat it."),
     ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A column not to compare, such as an id. Repeat it.")
+    ] = None,
     fail_on: Annotated[
         str, typer.Option("--fail-on", metavar="any|share=X", help="Fail on any column, or from this share of them.")
     ] = "any",
@@ -79,12 +82,12 @@ def check(
     limit = _limit(fail_on)
     judge = _judge(preset, method, threshold)
     tables = [read_table(path) for path in (reference, current)]
-    names = _chosen(tables, column or [])
+    names = [name for name in _chosen(tables, column or []) if name not in _known(tables, ignore or [])]
     with progress("comparing", len(names)) as tick:
         judged = judge(names).judge(tables[0], tables[1], tick)
     verdicts = _worst_first([*_reserved(tables, column), *judged])
     share = _failing_share(verdicts)
-    compared = any(verdict.status is Status.OK or verdict.finding.fails for verdict in verdicts)
+    compared = bool(_counted(verdicts))
     passed = compared and (share < limit if limit else share == 0)
     by = method or preset.value
     if junit_file:
@@ -130,13 +133,23 @@ def _limit(fail_on: str) -> float:
 
 def _chosen(tables: Sequence[pa.Table], columns: Sequence[str]) -> list[str]:
     """The columns to judge, in the reference's order, and those that are new in the current rows."""
-    every = list(dict.fromkeys(name for table in tables for name in table.column_names))
+    if TIME in columns:
+        raise InvalidValue(f"{TIME} is not compared: it puts the reference's rows in order of time")
+    named = _known(tables, columns)
+    return named or [name for name in _every(tables) if name not in (TIME, *_NOT_COMPARED)]
+
+
+def _known(tables: Sequence[pa.Table], columns: Sequence[str]) -> list[str]:
+    """These columns, each once. Raises InvalidValue for one that neither file has."""
+    every = _every(tables)
     for name in columns:
         if name not in every:
             raise InvalidValue(f"neither file has a column {name!r}; there are: {', '.join(every)}")
-    if TIME in columns:
-        raise InvalidValue(f"{TIME} is not compared: it puts the reference's rows in order of time")
-    return list(dict.fromkeys(columns)) or [name for name in every if name not in (TIME, *_NOT_COMPARED)]
+    return list(dict.fromkeys(columns))
+
+
+def _every(tables: Sequence[pa.Table]) -> list[str]:
+    return list(dict.fromkeys(name for table in tables for name in table.column_names))
 
 
 def _reserved(tables: Sequence[pa.Table], columns: Sequence[str] | None) -> list[PresetVerdict]:
@@ -152,9 +165,14 @@ def _worst_first(verdicts: Sequence[PresetVerdict]) -> list[PresetVerdict]:
 
 
 def _failing_share(verdicts: Sequence[PresetVerdict]) -> float:
-    """Columns that fail over those that were judged or fail for another reason."""
-    counted = [verdict for verdict in verdicts if verdict.status is Status.OK or verdict.finding.fails]
+    """Columns that fail over those that count."""
+    counted = _counted(verdicts)
     return sum(verdict.finding.fails for verdict in counted) / len(counted) if counted else 0.0
+
+
+def _counted(verdicts: Sequence[PresetVerdict]) -> list[PresetVerdict]:
+    """Columns that were judged, or fail for another reason."""
+    return [verdict for verdict in verdicts if verdict.status is Status.OK or verdict.finding.fails]
 
 
 def _row(verdict: PresetVerdict) -> dict[str, Any]:
@@ -173,7 +191,7 @@ def _row(verdict: PresetVerdict) -> dict[str, Any]:
 
 def _sum_up(verdicts: Sequence[PresetVerdict], tables: Sequence[pa.Table], passed: bool, compared: bool) -> None:
     failing = sum(verdict.finding.fails for verdict in verdicts)
-    said = f"drift in {failing} of {len(verdicts)} columns" if failing else "drift in no column"
+    said = f"drift in {failing or 'none'} of {len(_counted(verdicts))} columns"
     told = f"{'passed' if passed else 'failed'}: {said}" if compared else "not judged: no column could be compared"
     rows = f"{tables[1].num_rows} rows against {tables[0].num_rows}"
     out.print(f"{told}; {rows}", markup=False, highlight=False)

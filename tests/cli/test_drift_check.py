@@ -18,16 +18,21 @@ from monitor.plugins import DRIFT_METHODS
 
 from .conftest import Kedge
 
-RANDOM = np.random.default_rng(8)
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(8)
 
 
 def table(rows: int, shift: float = 0.0, **more: Any) -> pa.Table:
+    """The same rows whichever tests ran before."""
+    random = np.random.default_rng([8, rows, round(10 * shift)])
     return pa.table(
         {
             "prediction_id": [f"p{i}" for i in range(rows)],
-            "amount": RANDOM.normal(shift, 1, rows),
-            "age": RANDOM.integers(18, 80, rows),
-            "plan": RANDOM.choice(["basic", "plus"], rows),
+            "amount": random.normal(shift, 1, rows),
+            "age": random.integers(18, 80, rows),
+            "plan": random.choice(["basic", "plus"], rows),
             **more,
         }
     )
@@ -94,7 +99,7 @@ def test_no_settings_and_no_folder_of_kedge_are_needed(kedge: Kedge, folder: Pat
     before = set(folder.iterdir())
     outcome = kedge("drift", "check", "ref.parquet", "same.parquet")
     assert outcome.status == 0
-    assert "passed: drift in no column; 400 rows against 2000" in outcome.out
+    assert "passed: drift in none of 3 columns; 400 rows against 2000" in outcome.out
     assert outcome.err == ""
     assert set(folder.iterdir()) == before
 
@@ -132,10 +137,10 @@ def test_missing_new_emptied_and_type_changed_columns_are_findings(kedge: Kedge,
     assert failure.get("type") == "missing column"
 
 
-def test_junit_holds_any_name(kedge: Kedge, folder: Path) -> None:
+def test_junit_holds_any_name(kedge: Kedge, folder: Path, random: np.random.Generator) -> None:
     odd = 'a<b>&"\x07\ud7ff'
     for name, rows in (("a.parquet", 500), ("b.parquet", 300)):
-        parquet.write_table(pa.table({odd: RANDOM.normal(size=rows)}), folder / name)
+        parquet.write_table(pa.table({odd: random.normal(size=rows)}), folder / name)
     assert kedge("drift", "check", "a.parquet", "b.parquet", "--junit", "drift.xml").status == 0
     (case,) = ElementTree.parse(folder / "drift.xml").getroot().iter("testcase")
     assert case.get("name") == 'a<b>&"�\ud7ff'
@@ -153,12 +158,12 @@ def test_columns_can_be_chosen(kedge: Kedge, folder: Path) -> None:
     assert unknown.error == "neither file has a column 'agee'; there are: prediction_id, amount, age, plan"
 
 
-def test_times_show_what_the_reference_does_by_itself(kedge: Kedge, folder: Path) -> None:
+def test_times_show_what_the_reference_does_by_itself(kedge: Kedge, folder: Path, random: np.random.Generator) -> None:
     days, start = np.repeat(np.arange(40), 100), np.datetime64("2026-01-01", "s")
-    levels = RANDOM.normal(size=41)
+    levels = random.normal(size=41)
     for name, day in (("ref.csv", days), ("cur.csv", np.full(100, 40))):
-        times = start + day * 86_400 + RANDOM.integers(0, 86_400, day.size)
-        write_csv(pa.table({"event_time": times, "temp": RANDOM.normal(levels[day], 0.2)}), folder / name)
+        times = start + day * 86_400 + random.integers(0, 86_400, day.size)
+        write_csv(pa.table({"event_time": times, "temp": random.normal(levels[day], 0.2)}), folder / name)
     assert kedge("drift", "check", "ref.csv", "cur.csv").status == 0
 
 
@@ -205,8 +210,10 @@ def test_too_few_rows_are_no_pass(kedge: Kedge, folder: Path, files: tuple[str, 
 
 
 @pytest.mark.parametrize("write", [pd.DataFrame.to_parquet, pd.DataFrame.to_csv])
-def test_the_numbers_that_pandas_gives_its_rows_are_no_drift(kedge: Kedge, folder: Path, write: Any) -> None:
-    rows = pd.DataFrame({"x": RANDOM.normal(size=600)}).sample(frac=1, random_state=1).sort_index()
+def test_the_numbers_that_pandas_gives_its_rows_are_no_drift(
+    kedge: Kedge, folder: Path, write: Any, random: np.random.Generator
+) -> None:
+    rows = pd.DataFrame({"x": random.normal(size=600)}).sample(frac=1, random_state=1).sort_index()
     write(rows[rows.index < 400].drop(index=7), folder / "a")
     write(rows[rows.index >= 400].drop(index=407), folder / "b")
     outcome = kedge("drift", "check", "a", "b", "--json")
@@ -215,10 +222,10 @@ def test_the_numbers_that_pandas_gives_its_rows_are_no_drift(kedge: Kedge, folde
     assert index["why"] == "tells which row it is, not what it holds"
 
 
-def test_days_that_go_on_in_a_csv_are_no_drift(kedge: Kedge, folder: Path) -> None:
+def test_days_that_go_on_in_a_csv_are_no_drift(kedge: Kedge, folder: Path, random: np.random.Generator) -> None:
     for name, start in (("a.csv", "2026-01-01"), ("b.csv", "2026-03-01")):
         days = np.datetime64(start) + np.arange(200) // 4
-        write_csv(pa.table({"x": RANDOM.normal(size=200), "day": days}), folder / name)
+        write_csv(pa.table({"x": random.normal(size=200), "day": days}), folder / name)
     outcome = kedge("drift", "check", "a.csv", "b.csv")
     assert outcome.status == 0
     assert "a clock, not drift" in outcome.out
@@ -252,6 +259,23 @@ def test_a_column_that_becomes_anything_else_stops_no_other(kedge: Kedge, folder
     assert all(column["why"] for column in outcome.json["columns"])
     found = {column["name"]: column for column in outcome.json["columns"]}
     assert found["x"]["status"] == "ok"
+
+
+def test_columns_can_be_left_out(kedge: Kedge, folder: Path) -> None:
+    outcome = kedge("drift", "check", "ref.parquet", "moved.parquet", "--ignore", "amount")
+    assert outcome.status == 0
+    assert "passed: drift in none of 2 columns" in outcome.out
+    unknown = kedge("drift", "check", "ref.parquet", "moved.parquet", "--ignore", "amonut")
+    assert (unknown.status, "neither file has a column 'amonut'" in unknown.err) == (2, True)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_spreadsheets_write_other_delimiters(kedge: Kedge, folder: Path, delimiter: str) -> None:
+    for name in ("ref", "moved"):
+        rows = parquet.read_table(folder / f"{name}.parquet")
+        csv.write_csv(rows, folder / f"{name}.csv", csv.WriteOptions(delimiter=delimiter))
+    outcome = kedge("drift", "check", "ref.csv", "moved.csv", "--json")
+    assert {column["name"] for column in outcome.json["columns"] if column["drifted"]} == {"amount"}
 
 
 def test_any_drift_method_judges_alone(kedge: Kedge, folder: Path) -> None:
