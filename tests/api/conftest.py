@@ -16,9 +16,8 @@ import pytest
 from monitor.app.web import Web
 from monitor.config import load_settings
 from monitor.db import keys
-from monitor.db.database import Database
 from monitor.db.keys import Role
-from tests.dashboards.seeding import seed
+from tests.dashboards.seeding import seed_file
 
 
 @dataclass
@@ -56,10 +55,7 @@ class Api:
 @pytest.fixture(scope="session")
 def seeded_control(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("api") / "control.sqlite"
-    database = Database(f"sqlite:///{path}")
-    database.upgrade()
-    seed(database, datetime.now(UTC))
-    database.close()
+    seed_file(path, datetime.now(UTC)).close()
     return path
 
 

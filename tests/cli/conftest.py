@@ -8,12 +8,16 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.app.control import open_database
 from monitor.cli.main import main
+from monitor.config import load_settings
+from tests.dashboards.seeding import seed
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,12 @@ def kedge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         return Outcome(status, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def seeded(kedge: Kedge) -> Kedge:
+    """The same, with sixty days of history."""
+    database = open_database(load_settings())
+    seed(database, datetime.now(UTC))
+    database.close()
+    return kedge

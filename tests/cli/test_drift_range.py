@@ -6,19 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.app.control import open_database
-from monitor.config import load_settings
-from tests.dashboards.seeding import seed
-
 from .conftest import Kedge
-
-
-@pytest.fixture
-def seeded(kedge: Kedge) -> Kedge:
-    database = open_database(load_settings())
-    seed(database, datetime.now(UTC))
-    database.close()
-    return kedge
 
 
 def test_a_month_is_compared_with_the_baseline_as_one(seeded: Kedge) -> None:

@@ -10,17 +10,8 @@ import pytest
 from monitor.app.control import open_database
 from monitor.config import load_settings
 from monitor.db.models import Model
-from tests.dashboards.seeding import seed
 
 from .conftest import Kedge
-
-
-@pytest.fixture
-def seeded(kedge: Kedge) -> Kedge:
-    database = open_database(load_settings())
-    seed(database, datetime.now(UTC))
-    database.close()
-    return kedge
 
 
 def test_models_are_listed_worst_first(seeded: Kedge) -> None:

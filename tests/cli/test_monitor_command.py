@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from monitor.app.control import open_database
-from monitor.config import load_settings
-from tests.dashboards.seeding import seed
-
 from .conftest import Kedge
-
-
-@pytest.fixture
-def seeded(kedge: Kedge) -> Kedge:
-    database = open_database(load_settings())
-    seed(database, datetime.now(UTC))
-    database.close()
-    return kedge
 
 
 def test_a_monitor_is_added_shown_changed_disabled_and_removed(seeded: Kedge) -> None:

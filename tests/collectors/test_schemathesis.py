@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +20,7 @@ from schemathesis.core.failures import FailureGroup
 
 from monitor.app.web import Web
 from monitor.config import load_settings
-from monitor.db.database import Database
-from tests.dashboards.seeding import seed
+from tests.dashboards.seeding import seed_file
 
 EXAMPLES = 15
 """Requests that are drawn per operation and mode."""
@@ -32,7 +30,7 @@ EXAMPLES = 15
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The application with sixty days in its database, on a port of the loopback."""
     folder = tmp_path_factory.mktemp("served")
-    fill(folder / "control.sqlite")
+    seed_file(folder / "control.sqlite", datetime.now(UTC)).close()
     web = Web(load_settings(data_dir=folder))
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(web.app, log_level="critical", access_log=False))
@@ -44,13 +42,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.should_exit = True
     thread.join()
     web.close()
-
-
-def fill(path: Path) -> None:
-    database = Database(f"sqlite:///{path}")
-    database.upgrade()
-    seed(database, datetime.now(UTC))
-    database.close()
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)

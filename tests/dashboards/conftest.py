@@ -14,8 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards import data
 from dashboards.launch import APP
-from monitor.db.database import Database
-from tests.dashboards.seeding import seed
+from tests.dashboards.seeding import seed_file
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 Open = Callable[..., AppTest]
@@ -25,10 +24,7 @@ Open = Callable[..., AppTest]
 def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One seeded SQLite file; tests that write take a copy."""
     path = tmp_path_factory.mktemp("seeded") / "control.sqlite"
-    database = Database(f"sqlite:///{path}")
-    database.upgrade()
-    seed(database, NOW)
-    database.close()
+    seed_file(path, NOW).close()
     return path
 
 

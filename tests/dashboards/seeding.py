@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -45,6 +46,14 @@ class Day:
     @property
     def faulty(self) -> bool:
         return self.auc < 0.6
+
+
+def seed_file(path: Path, now: datetime) -> Database:
+    """A new SQLite file with a control database as of `now`."""
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    seed(database, now)
+    return database
 
 
 def seed(db: Database, now: datetime) -> None:

@@ -18,15 +18,13 @@ from monitor.queries.verdicts import verdict_series
 from monitor.windows import span_of
 from tests.dashboards.conftest import NOW
 from tests.dashboards.seeded_slices import HOUR, SLOT, seed_slices
-from tests.dashboards.seeding import seed
+from tests.dashboards.seeding import seed_file
 
 
 @pytest.fixture(scope="module")
 def sliced(tmp_path_factory: pytest.TempPathFactory) -> Database:
     path = tmp_path_factory.mktemp("sliced") / "control.sqlite"
-    database = Database(f"sqlite:///{path}")
-    database.upgrade()
-    seed(database, NOW)
+    database = seed_file(path, NOW)
     seed_slices(Path(path), NOW)
     return database
 
