@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +22,7 @@ from pydantic_settings import (
 )
 
 from monitor.dimensions import Dimension, parse_dimensions
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, did_you_mean
 from monitor.mapping_settings import NO_MAPPING as NO_MAPPING
 from monitor.mapping_settings import MappingSettings as MappingSettings
 from monitor.metrics import KNOWN
@@ -255,8 +254,7 @@ class Settings(BaseSettings):
         for response, said in self.responses.items():
             for metric in said.metrics:
                 if metric not in KNOWN and metric not in custom:
-                    near = get_close_matches(metric, [*KNOWN, *custom], n=1)
-                    hint = f"; did you mean {near[0]!r}?" if near else ""
+                    hint = did_you_mean(metric, [*KNOWN, *custom])
                     raise ValueError(f"responses.{response}.metrics names {metric!r}, which is no metric{hint}")
         return self
 
@@ -338,5 +336,4 @@ def _in_words(place: tuple[int | str, ...], kind: str, message: str) -> str:
     group: Any = Settings
     for part in place[:-1]:
         group = group.model_fields[str(part)].annotation
-    near = get_close_matches(str(place[-1]), list(group.model_fields), n=1)
-    return f"{name}: there is no such setting" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"{name}: there is no such setting{did_you_mean(str(place[-1]), group.model_fields)}"

@@ -12,6 +12,9 @@ A message names the thing, the value it had and what is accepted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class KedgeError(Exception):
     """Root of the tree; catching it catches everything Kedge raises on purpose."""
@@ -35,3 +38,9 @@ class Conflict(KedgeError):
 
 class Unavailable(KedgeError):
     """A store or a peer cannot be reached now; trying again may work."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one; empty where none is near."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

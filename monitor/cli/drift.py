@@ -82,7 +82,8 @@ def check(
     limit = _limit(fail_on)
     judge = _judge(preset, method, threshold)
     tables = [read_table(path) for path in (reference, current)]
-    names = [name for name in _chosen(tables, column or []) if name not in _known(tables, ignore or [])]
+    ignored = _known(tables, ignore or [])
+    names = [name for name in _chosen(tables, column or []) if name not in ignored]
     with progress("comparing", len(names)) as tick:
         judged = judge(names).judge(tables[0], tables[1], tick)
     verdicts = _worst_first([*_reserved(tables, column), *judged])
@@ -98,7 +99,7 @@ def check(
         print_json(_as_json(by, tables, verdicts, passed))
     else:
         print_rows([_row(verdict) for verdict in verdicts], "no column to compare", False)
-        _sum_up(verdicts, tables, passed, compared)
+        _sum_up(verdicts, tables, passed)
     if not compared:
         err.print("no column could be judged, so this is no pass", markup=False)
         raise typer.Exit(USAGE)
@@ -189,10 +190,11 @@ def _row(verdict: PresetVerdict) -> dict[str, Any]:
     }
 
 
-def _sum_up(verdicts: Sequence[PresetVerdict], tables: Sequence[pa.Table], passed: bool, compared: bool) -> None:
-    failing = sum(verdict.finding.fails for verdict in verdicts)
-    said = f"drift in {failing or 'none'} of {len(_counted(verdicts))} columns"
-    told = f"{'passed' if passed else 'failed'}: {said}" if compared else "not judged: no column could be compared"
+def _sum_up(verdicts: Sequence[PresetVerdict], tables: Sequence[pa.Table], passed: bool) -> None:
+    counted = _counted(verdicts)
+    failing = sum(verdict.finding.fails for verdict in counted)
+    said = f"drift in {failing or 'none'} of {len(counted)} columns"
+    told = f"{'passed' if passed else 'failed'}: {said}" if counted else "not judged: no column could be compared"
     rows = f"{tables[1].num_rows} rows against {tables[0].num_rows}"
     out.print(f"{told}; {rows}", markup=False, highlight=False)
 

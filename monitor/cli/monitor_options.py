@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
@@ -74,17 +74,12 @@ def with_judging(command: Callable[..., None]) -> Callable[..., None]:
     """The command with an option per field of `Judging` after its own; it gets them together, as `judging`."""
     signature = inspect.signature(command, eval_str=True)
     own = [option for option in signature.parameters.values() if option.name != "judging"]
-    kinds, names = get_type_hints(Judging, include_extras=True), [field.name for field in fields(Judging)]
-    shared = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=kinds[field.name]
-        )
-        for field in fields(Judging)
-    ]
+    options = inspect.signature(Judging, eval_str=True).parameters
+    shared = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in options.values()]
 
     @wraps(command)
     def run(**given: Any) -> None:
-        judging = Judging(**{name: given.pop(name) for name in names})
+        judging = Judging(**{name: given.pop(name) for name in options})
         command(**given, judging=judging)
 
     run.__annotations__ = {option.name: option.annotation for option in (*own, *shared)}

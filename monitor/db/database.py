@@ -43,13 +43,13 @@ class Database:
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     def _connect(self) -> Engine:
-        options: dict[str, Any] = {"json_serializer": _to_json, "pool_pre_ping": True}
+        options: dict[str, Any] = {"pool_pre_ping": True}
         if self.url.get_backend_name() == "sqlite":
             if self.url.database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-            options = {"json_serializer": _to_json, "connect_args": {"timeout": 30}}
+            options = {"connect_args": {"timeout": 30}}
         try:
-            engine = create_engine(self.url, **options)
+            engine = create_engine(self.url, json_serializer=_to_json, **options)
         except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise ConfigError(
                 f"driver of {self.url.drivername!r} is not installed ({error}); try: pip install 'kedge[postgres]'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,17 +58,20 @@ class Sample:
 
 def bin_samples(reference: Sample, current: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rows per bin of both, on the bins that a baseline would freeze from the reference; unseen categories last."""
-    is_number = reference.kind is FeatureKind.NUMERIC
-    bins = numeric_bins(reference.values) if is_number else category_bins(tally(reference))
-    return bin_counts(profile_of(reference, bins)), bin_counts(profile_of(current, bins))
+    counts = None if reference.kind is FeatureKind.NUMERIC else tally(reference)
+    bins = numeric_bins(reference.values) if counts is None else category_bins(counts)
+    return bin_counts(profile_of(reference, bins, counts)), bin_counts(profile_of(current, bins))
 
 
-def profile_of(sample: Sample, bins: Bins) -> ColumnProfile:
-    """The sample's profile on these bins; a sample without a value fits bins of either kind."""
+def profile_of(sample: Sample, bins: Bins, counts: Mapping[str, int] | None = None) -> ColumnProfile:
+    """The sample's profile on these bins; a sample without a value fits bins of either kind.
+
+    `counts` is the sample's `tally`, where it is known already.
+    """
     if isinstance(bins, NumericBins):
         made = NumericProfile.of(sample.values.astype(np.float64), bins.edges)
         return msgspec.structs.replace(made, missing=sample.missing, infinite=sample.infinite)
-    counts = tally(sample)
+    counts = tally(sample) if counts is None else counts
     known = tuple(counts.get(name, 0) for name in bins.categories)
     return CategoricalProfile(bins.categories, known, sum(counts.values()) - sum(known), sample.missing)
 

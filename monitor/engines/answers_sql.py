@@ -26,9 +26,8 @@ class Window:
     columns: frozenset[str]
 
 
-def read_window(connection: Connection) -> Window:
+def read_window(connection: Connection, columns: frozenset[str]) -> Window:
     """How many answers the window has, how many of them without a score, and how many labels may be theirs."""
-    columns = frozenset(row[0] for row in connection.execute("DESCRIBE w").fetchall())
     predicted, scored = one_row(connection.execute("SELECT count(*), count(score) FROM w WHERE prediction IS NOT NULL"))
     (labels,) = one_row(connection.execute("SELECT count(*) FROM labels"))
     return Window(predicted, predicted - scored, labels, columns)

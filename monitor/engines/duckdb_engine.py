@@ -212,7 +212,7 @@ def _read_window(
     service = read_service(connection, present)
     if not service.rows:
         return empty_window(request.columns, request.prediction)
-    labelled = read_labelled(connection, request)
+    labelled = read_labelled(connection, request, present)
     columns, prediction = read_columns(connection, request, present, service.rows, labelled.predicted)
     return WindowProfile(
         service,
@@ -221,7 +221,7 @@ def _read_window(
         read_type_errors(connection),
         labelled,
         read_versions(connection),
-        groups=read_groups(connection, request),
+        groups=read_groups(connection, request, present),
         quality=read_quality(connection, request, present, service.rows, columns),
         scored=read_scored(connection, request),
     )

@@ -10,15 +10,14 @@ from monitor.profiles.groups import MOST_GROUPS, OTHER_GROUP
 from monitor.schemas import Task
 
 
-def read_groups(connection: Connection, request: ProfileRequest) -> dict[str, GroupProfile]:
+def read_groups(connection: Connection, request: ProfileRequest, present: frozenset[str]) -> dict[str, GroupProfile]:
     """The groups of the protected attribute by "attribute=value": the 20 largest, the rest as `other`.
 
     Rows without the attribute are in none. Reads the answers' table where there is one: call it after read_labelled.
     """
     if not _is_asked(request):
         return {}
-    columns = frozenset(row[0] for row in connection.execute("DESCRIBE w").fetchall())
-    group = _expression(columns, request, "w")
+    group = _expression(present, request, "w")
     if group is None:
         return {}
     positive = literal(request.positive_class or "")

@@ -45,13 +45,13 @@ LabelledSets = tuple[frozenset[str], frozenset[str], int]
 _SCORED = "(SELECT * FROM answers WHERE scored AND inside)"
 
 
-def read_labelled(connection: Connection, request: ProfileRequest) -> LabelledProfile:
+def read_labelled(connection: Connection, request: ProfileRequest, present: frozenset[str]) -> LabelledProfile:
     """The labelled rows of the window `w`, as counts and sums that merge."""
     if request.labels.empty:
         (predicted,) = one_row(connection.execute("SELECT count(prediction) FROM w"))
         return LabelledProfile(0, predicted)
     connection.execute("DROP TABLE IF EXISTS answers")  # another segment's
-    window = read_window(connection)
+    window = read_window(connection, present)
     if not window.labels or not window.predicted:
         return LabelledProfile(0, window.predicted)
     rows = create_answers(connection, window, {"delay": _DELAY, **_columns(connection, window, request)})

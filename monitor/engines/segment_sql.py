@@ -61,8 +61,10 @@ def _keep_window(connection: Connection, values: int) -> None:
     """Set the window's rows and their labels aside, so that `w` and `labels` can become those of a segment."""
     kind = "TABLE" if values <= MOST_VALUES_KEPT else "VIEW"
     for name, kept in (("w", "window_rows"), ("labels", "window_labels")):
-        old = "TABLE" if _is_table(connection, name) else "VIEW"
-        connection.execute(f"ALTER {old} {name} RENAME TO {kept}_source")
+        if _is_table(connection, name):  # in memory as it is
+            connection.execute(f"ALTER TABLE {name} RENAME TO {kept}")
+            continue
+        connection.execute(f"ALTER VIEW {name} RENAME TO {kept}_source")
         only = "" if name == "w" else " WHERE prediction_id IN (SELECT prediction_id FROM window_rows)"
         kept_as = kind if name == "w" or kind == "TABLE" else "VIEW"
         connection.execute(f"CREATE TEMP {kept_as} {kept} AS SELECT * FROM {kept}_source{only}")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Any
 
-from monitor.errors import InvalidValue
+from monitor.errors import InvalidValue, did_you_mean
 from monitor.evaluation.references import reference_of
 from monitor.evaluation.rules import MonitorRule
 from monitor.evaluation.threshold_kinds import DRIFT_METRICS, PRESET_KINDS, ROW_KINDS, accepted_kinds, check_threshold
@@ -44,8 +43,7 @@ def check_rule(rule: MonitorRule, metrics: Collection[str]) -> None:
     if not rule.name.strip() or len(rule.name) > LONGEST_NAME or "\0" in rule.name:
         raise InvalidValue(f"monitor name {rule.name!r} is not usable; accepted: 1 to {LONGEST_NAME} characters")
     if rule.metric not in metrics:
-        near = get_close_matches(rule.metric, metrics, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(rule.metric, metrics)
         raise InvalidValue(f"metric {rule.metric!r} is not known{hint}; accepted: {', '.join(sorted(metrics))}")
     if rule.metric in OF_OBJECTIVES:
         raise InvalidValue(f"{rule.metric} is watched for the objectives in the settings (slos); change it there")

@@ -227,13 +227,13 @@ def _transposed(rows: Sequence[Mapping[str, Scalar]], names: Sequence[str]) -> I
     return [[row.get(name) for row in rows] for name in names]
 
 
-def _column_that_fits(values: Sequence[Scalar], kind: FeatureKind) -> pa.Array | None:
+def _column_that_fits(values: Sequence[Scalar], kind: FeatureKind, nan_is_missing: bool = True) -> pa.Array | None:
     """The column, where every value is of its kind; the usual case."""
     kinds = set(map(type, values))
     if not kinds <= _FITTING[kind]:
         return None
     try:
-        return pa.array(values, ARROW_TYPES[kind], from_pandas=True)  # NaN is a missing value
+        return pa.array(values, ARROW_TYPES[kind], from_pandas=nan_is_missing)
     except (pa.ArrowException, OverflowError):
         return None  # an integer beyond what a float holds exactly
 
@@ -252,11 +252,9 @@ def _column_with_errors(
 
 
 def _numbers(outcomes: Sequence[Scalar]) -> pa.Array:
-    if set(map(type, outcomes)) <= _FITTING[FeatureKind.NUMERIC]:
-        try:
-            return pa.array(outcomes, pa.float64())
-        except (pa.ArrowException, OverflowError):
-            pass  # an integer beyond what a float holds exactly
+    found = _column_that_fits(outcomes, FeatureKind.NUMERIC, nan_is_missing=False)
+    if found is not None:
+        return found
     return pa.array(list(map(_Memory(as_number).__getitem__, outcomes)), pa.float64())
 
 

@@ -24,6 +24,7 @@ from monitor.profiles import (
     ScoreProfile,
     Spread,
 )
+from monitor.profiles.label_errors import FARTHEST
 from monitor.profiles.labelled import CALIBRATION_BINS, CLASS_BINS_PER_UNIT, SCORE_BINS_PER_UNIT
 from monitor.schemas import Task
 
@@ -109,7 +110,7 @@ def error_profile(predicted: Numbers, labels: Numbers) -> ErrorProfile:
     size = np.abs(error)
     percentage = np.minimum(size / np.maximum(np.abs(y), TINY), LARGEST_ERROR)
     mean = math.fsum(y) / len(y)
-    d, held = np.clip(y - mean, -1e70, 1e70), np.minimum(size, 1e70) ** 2
+    d, held = np.clip(y - mean, -FARTHEST, FARTHEST), np.minimum(size, FARTHEST) ** 2
     m2, m3, m4, cross, cross_square = map(math.fsum, (d**2, d**3, d**4, held * d, held * d**2))
     moments = LabelMoments(len(y), mean, m2, m3, m4, cross, cross_square)
     total, absolute, square, over, fourth = map(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from statistics import median
 
 from monitor.baselines import BaselineProfile
 from monitor.profiles import WindowProfile
 from monitor.profiles.quality import QualityProfile
-from monitor.quality.finding import QualityFinding, QualityRule
+from monitor.quality.finding import QualityFinding, QualityRule, finding_text
 from monitor.quality.shares import LEAST_BLOCKS, Share, share_p_value
-from monitor.windows import format_duration
 
 _LATER = 3.0
 
@@ -84,6 +82,6 @@ def _late(
     slowest, now = max(timed), window.delay_seconds(0.95)
     limit = max(_LATER * slowest, slowest + rule.least("freshness"))
     if now > limit:
-        before, after = (format_duration(timedelta(seconds=round(seconds))) for seconds in (slowest, now))
+        before, after = (finding_text("freshness", seconds) for seconds in (slowest, now))
         why = f"one row in twenty arrives more than {after} after its event; at most {before} in the baseline"
         yield QualityFinding("", "freshness", now, limit, None, window.delay.n, why)

@@ -110,7 +110,7 @@ class _Column:
         if len(counts) > max(_IDENTIFIER_ROWS, _IDENTIFIER_SHARE * before.values.size):
             return Finding.NOT_JUDGED, "most values occur once: an identifier or free text has no shares to compare"
         bins: Bins = numeric_bins(before.values.astype(float)) if numeric else category_bins(counts)
-        whole, now = profile_of(before, bins), profile_of(after, bins)
+        whole, now = profile_of(before, bins, counts), profile_of(after, bins)
         blocks = tuple(profile_of(Sample.of(values[rows]), bins) for rows in groups)
         return cls(bins, whole, now, blocks, "time" in kinds)
 
