@@ -17,7 +17,7 @@ from alerts.messages import breach_end, format_time
 from alerts.responses.base import ResponsePlan
 from monitor.config import ResponseSettings
 from monitor.db.models import Incident, ModelVersion, ResponseRun
-from monitor.windows import format_duration
+from monitor.windows import format_duration, span_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,7 @@ def broken_pipeline(incident: Incident) -> str:
 def last_breach(incident: Incident) -> datetime:
     """The end of the last window in breach that the incident knows of."""
     evidence = shareable(incident.evidence)
-    seconds = evidence.get("window", {}).get("seconds")
-    window = timedelta(seconds=seconds) if isinstance(seconds, int | float) else timedelta.resolution
+    window = span_of(evidence, timedelta.resolution)
     return max(incident.until or incident.since, breach_end(evidence, incident.since, window))
 
 

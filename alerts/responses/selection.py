@@ -7,13 +7,14 @@ from typing import Final
 from monitor.config import ResponseSettings
 from monitor.estimation import ESTIMATED_METRICS
 from monitor.performance import PERFORMANCE_METRICS
+from monitor.service import LATENCIES
 
 # The sum of all costs rises with the traffic; the cost per prediction tells of the model.
 _PERFORMANCE: Final = PERFORMANCE_METRICS - {"cost"}
 _SERVICE: Final = frozenset(
     {
         *("error_rate", "server_error_rate", "timeout_rate", "slo_burn"),
-        *("latency_p50", "latency_p90", "latency_p95", "latency_p99", "latency_mean"),
+        *(*LATENCIES, "latency_mean"),
     }
 )
 _DRIFT: Final = frozenset({"drift", "target_drift", "multivariate_drift", "embedding_drift", "text_drift"})

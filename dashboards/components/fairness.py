@@ -9,10 +9,10 @@ from dashboards.components.filters import Scope
 from dashboards.components.metric_parts import chart_title, metric_grid
 from dashboards.components.tables import number_column
 from dashboards.words import window_text
+from monitor.fairness import RATES
 from monitor.queries import describe
 
-RATES = ("selection_rate", "tpr", "fpr")
-DIFFERENCES = ("selection_rate_difference", "tpr_difference", "fpr_difference")
+DIFFERENCES = tuple(f"{rate}_difference" for rate in RATES)
 
 
 def fairness(scope: Scope) -> None:

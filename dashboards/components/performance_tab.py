@@ -7,10 +7,11 @@ from dashboards.components.empty import nothing_here
 from dashboards.components.fairness import fairness
 from dashboards.components.filters import Scope
 from dashboards.components.metric_parts import chart_title, metric, metric_grid
+from monitor.estimation.points import ERROR_PREFIX as ERROR
+from monitor.estimation.points import PREFIX as ESTIMATED
 from monitor.metrics import PERFORMANCE
 from monitor.queries import SeriesPoint, describe
 
-ESTIMATED, ERROR = "estimated_", "estimation_error_"
 MORE = (
     "balanced_accuracy", "pr_auc", "log_loss", "brier", "calibration_error", "r2", "mape", "pinball_10", "pinball_50",
     "pinball_90", "ndcg", "map", "mrr", "hit_rate", "cost_per_prediction", "cost", "label_coverage", "label_delay_p95",

@@ -13,6 +13,7 @@ from dashboards.components.metric_parts import chart_title, metric_grid
 from dashboards.components.tables import finding_table, number_column
 from dashboards.words import window_text
 from monitor.queries import MonitorRow, describe
+from monitor.windows import span_of
 
 OF_FEATURES = ("missing_rate", "type_errors", "out_of_range", "unseen_category")
 OF_ROWS = ("freshness_p95", "volume", "duplicates", "repeated_ids", "outlier_rate", "schema_changes", "constant")
@@ -40,12 +41,12 @@ def _findings(scope: Scope, monitor: MonitorRow) -> None:
         return
     columns = latest.evidence.get("columns") or []
     if columns:
-        chart_title(window_text(latest.window, latest.size), latest.reason)
+        chart_title(window_text(latest.window, span_of(latest.evidence, latest.size)), latest.reason)
         finding_table(columns)
     else:
         icon = ":green[:material/check_circle:]" if latest.verdict == "ok" else ":gray[:material/hourglass_empty:]"
         words = "nothing is wrong with the rows" if latest.verdict == "ok" else latest.reason
-        st.markdown(f"{icon} {window_text(latest.window, latest.size)}: {words}")
+        st.markdown(f"{icon} {window_text(latest.window, span_of(latest.evidence, latest.size))}: {words}")
 
 
 def _features(scope: Scope) -> bool:

@@ -12,7 +12,7 @@ from monitor.errors import InvalidValue
 from monitor.evaluation import words
 from monitor.evaluation.evidence import evidence_of
 from monitor.evaluation.facts import Judgement, WindowFacts
-from monitor.evaluation.point_verdict import too_few
+from monitor.evaluation.point_verdict import too_few, undecided
 from monitor.evaluation.rules import MonitorRule, Severity, Verdict
 from monitor.evaluation.thresholds import Bounds
 from monitor.points import Point, Status, undefined
@@ -66,8 +66,7 @@ def judge_target_drift(rule: MonitorRule, verdict: ColumnVerdict | None, facts: 
     short = too_few(rule, point, facts) if facts.baseline else ""
     if not short:
         return judge_drift(rule, [verdict] if verdict else [], facts)
-    evidence = evidence_of(facts, rule, short, point.n, point.value)
-    return Judgement(rule, Verdict.INSUFFICIENT, rule.severity, point.value, None, None, point.n, short, evidence)
+    return undecided(rule, Verdict.INSUFFICIENT, point, short, facts)
 
 
 def judge_drift(rule: MonitorRule, verdicts: Sequence[ColumnVerdict], facts: WindowFacts) -> Judgement:

@@ -31,10 +31,10 @@ def judge_point(rule: MonitorRule, points: Sequence[Point], facts: WindowFacts) 
     short = too_few(rule, point, facts)
     if short or point.status is not Status.OK or point.value is None:
         verdict = Verdict.INSUFFICIENT if short else Verdict.UNDEFINED
-        return _undecided(rule, verdict, point, short or point.reason, facts)
+        return undecided(rule, verdict, point, short or point.reason, facts)
     bounds = bounds_of(rule.threshold, point, _normal(rule, facts))
     if bounds is None:
-        return _undecided(rule, Verdict.UNDEFINED, point, f"nothing to compare {rule.metric} with yet", facts)
+        return undecided(rule, Verdict.UNDEFINED, point, f"nothing to compare {rule.metric} with yet", facts)
     broken = breaches(point, bounds)
     reason = words.point_summary(rule.metric, point, bounds)
     far = broken and is_far_out(point, bounds)
@@ -65,7 +65,8 @@ def _worst_columns(metric: str, points: Sequence[Point], limit: float) -> list[d
     ]
 
 
-def _undecided(rule: MonitorRule, verdict: Verdict, point: Point, reason: str, facts: WindowFacts) -> Judgement:
+def undecided(rule: MonitorRule, verdict: Verdict, point: Point, reason: str, facts: WindowFacts) -> Judgement:
+    """The judgement of a monitor that can't say yes or no, and why."""
     evidence = evidence_of(facts, rule, reason, point.n, point.value)
     return Judgement(rule, verdict, rule.severity, point.value, None, None, point.n, reason, evidence)
 

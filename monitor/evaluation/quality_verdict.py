@@ -6,7 +6,9 @@ from typing import Any
 
 from monitor.evaluation.evidence import evidence_of
 from monitor.evaluation.facts import Judgement, WindowFacts
+from monitor.evaluation.point_verdict import undecided
 from monitor.evaluation.rules import MonitorRule, Verdict
+from monitor.points import undefined
 from monitor.quality import QualityFinding, QualityRule, judge_quality, quality_summary
 from monitor.quality.finding import OF_ROWS
 
@@ -34,9 +36,7 @@ def judge_data_quality(rule: MonitorRule, facts: WindowFacts) -> Judgement:
 
 
 def _undecided(rule: MonitorRule, verdict: Verdict, reason: str, facts: WindowFacts) -> Judgement:
-    rows = facts.profile.service.rows
-    evidence = evidence_of(facts, rule, reason, rows)
-    return Judgement(rule, verdict, rule.severity, None, None, None, rows, reason, evidence)
+    return undecided(rule, verdict, undefined(rule.metric, facts.profile.service.rows, reason), reason, facts)
 
 
 def findings_of(judgement: Judgement) -> list[QualityFinding]:

@@ -13,6 +13,7 @@ from monitor.drift.text import LOOKS
 from monitor.errors import KedgeError
 from monitor.evaluation.evidence import evidence_of
 from monitor.evaluation.facts import Judgement, WindowFacts
+from monitor.evaluation.point_verdict import undecided
 from monitor.evaluation.rules import MonitorRule, Verdict
 from monitor.evaluation.thresholds import Bounds
 from monitor.metrics import describe, format_value
@@ -72,10 +73,9 @@ def _judged(rule: MonitorRule, facts: WindowFacts, looks: Sequence[tuple[Point, 
 def _undecided(
     rule: MonitorRule, facts: WindowFacts, verdict: Verdict, n: int, reason: str
 ) -> tuple[list[Point], Judgement]:
-    evidence = evidence_of(facts, rule, reason, n)
-    judgement = Judgement(rule, verdict, rule.severity, None, None, None, n, reason, evidence)
+    point = undefined(rule.metric, n, reason)
     whole = rule.threshold.get("kind") == "many_columns"
-    return ([undefined(rule.metric, n, reason)] if whole else []), judgement
+    return ([point] if whole else []), undecided(rule, verdict, point, reason, facts)
 
 
 def _chance(look: tuple[Point, ManyVerdict]) -> float:

@@ -12,7 +12,7 @@ from monitor.drift.sequences.decide import SequenceVerdict, judge_sequence
 from monitor.errors import KedgeError
 from monitor.evaluation.evidence import evidence_of
 from monitor.evaluation.facts import Judgement, WindowFacts
-from monitor.evaluation.point_verdict import normal_values, too_few
+from monitor.evaluation.point_verdict import normal_values, too_few, undecided
 from monitor.evaluation.rules import MonitorRule, Verdict
 from monitor.metrics import describe, format_value
 from monitor.points import Point, Status, undefined
@@ -60,24 +60,24 @@ def judge_level(
     point = next(here, None) or undefined(rule.metric, own.n if own else 0, f"this window has no {rule.metric}")
     if since is not None and facts.window.start < since:
         why = "the window starts before the baseline ends, and only later ones are watched"
-        return _undecided(rule, facts, Verdict.UNDEFINED, point, why)
+        return undecided(rule, Verdict.UNDEFINED, point, why, facts)
     short = too_few(rule, point, facts)
     if short or own is None:
         verdict = Verdict.INSUFFICIENT if short else Verdict.UNDEFINED
-        return _undecided(rule, facts, verdict, point, short or point.reason)
+        return undecided(rule, verdict, point, short or point.reason, facts)
     sequence = [each for each in earlier if each.n >= rule.min_rows] + [own]
     usual = _usual(rule, facts, sequence)
     if not usual:
         if len(sequence) <= LEARNT:
             why = f"{len(sequence)} of {LEARNT} windows that say what is usual have come"
-            return _undecided(rule, facts, Verdict.UNDEFINED, point, why)
+            return undecided(rule, Verdict.UNDEFINED, point, why, facts)
         usual, sequence = [each.value for each in sequence[:LEARNT]], sequence[LEARNT:]
     try:
         found = judge_sequence([each.value for each in sequence], usual, rule.threshold)
     except KedgeError as error:  # a method that is no longer installed
-        return _undecided(rule, facts, Verdict.UNDEFINED, point, str(error))
+        return undecided(rule, Verdict.UNDEFINED, point, str(error), facts)
     if found.status is not Status.OK:
-        return _undecided(rule, facts, Verdict.UNDEFINED, point, found.why)
+        return undecided(rule, Verdict.UNDEFINED, point, found.why, facts)
     return _judged(rule, facts, sequence, found)
 
 
@@ -116,8 +116,3 @@ def _reason(metric: str, found: SequenceVerdict, began: datetime | None) -> str:
     if before == level:  # rounding must not make a change look like none
         before, level = f"{found.before:.5g}", f"{found.level:.5g}"
     return f"{title} went from {before} to {level} at {began:%Y-%m-%d %H:%M} {figures}"
-
-
-def _undecided(rule: MonitorRule, facts: WindowFacts, verdict: Verdict, point: Point, reason: str) -> Judgement:
-    evidence = evidence_of(facts, rule, reason, point.n, point.value)
-    return Judgement(rule, verdict, rule.severity, point.value, None, None, point.n, reason, evidence)

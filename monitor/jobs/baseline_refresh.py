@@ -16,9 +16,10 @@ from monitor.estimation import encode_estimator
 from monitor.jobs.baseline_reading import read_baseline
 from monitor.jobs.estimator_job import fit_estimator
 from monitor.jobs.stores import Stores
+from monitor.jobs.window_profiles import Watched, request_for
 from monitor.profiles import WindowProfile
-from monitor.schemas import Task
 from monitor.segments import segment_key, slicings
+from monitor.windows import Window
 
 FROM_TRAFFIC = ("first ", "pinned ")
 """How the origin of a baseline begins whose rows are the model's own traffic, not a file's."""
@@ -39,9 +40,11 @@ def refresh_labels(stores: Stores, model: Model, baseline: Baseline) -> bool:
     known, dimensions = stores.baseline(baseline.payload), stores.settings.monitoring.dimensions(model.name)
     has_enough = known.whole.labelled.labelled >= ENOUGH_LABELS * max(known.whole.labelled.predicted, 1)
     lacks_segments = _lacks_segments(known, dimensions)
+    if not lacks_segments and has_enough:
+        return False
     predictions = stores.predictions(model.name, baseline.start, baseline.end + _TICK)
     labels = stores.labels(model.name, baseline.start)
-    if not lacks_segments and (has_enough or labels.empty):
+    if not lacks_segments and labels.empty:
         return False
     seen = stores.engine.profile(ProfileRequest(predictions, labels, baseline.start, baseline.end + _TICK))
     if seen.service.rows < known.whole.service.rows:
@@ -50,21 +53,8 @@ def refresh_labels(stores: Stores, model: Model, baseline: Baseline) -> bool:
         return False
     with stores.db.reading() as session:
         features = catalog.read_features(session, model.id)
-    declared = stores.settings.model(model.name)
-    request = ProfileRequest(
-        predictions,
-        labels,
-        baseline.start,
-        baseline.end + _TICK,
-        features,
-        known.columns,
-        known.prediction,
-        Task(model.task) if model.task else None,
-        model.positive_class,
-        known.limits,
-        declared.protected,
-        tuple(declared.metrics),
-    )
+    span = Window(baseline.start, baseline.end + _TICK - baseline.start)
+    request = request_for(stores.settings, Watched(model, span, baseline.id, known), features, predictions, labels)
     _store(stores, baseline.id, _with_labels(known, read_baseline(stores, model.name, request)), request)
     return True
 

@@ -44,10 +44,12 @@ def update_incident(
     """
     evaluations = results.latest_evaluations(session, monitor.id, looks_back(rule), segment)
     incident = incidents.active_incident(session, monitor.id, segment)
-    if left := _left_at(session, monitor, rule, segment, evaluations, incident):
-        return _end_of_segment(session, incident, left, now)
     active = Severity(incident.severity) if incident else None
     transition = next_transition(active, [_look(evaluation, rule) for evaluation in evaluations], rule)
+    if incident is None and transition.change is Change.NONE:
+        return transition
+    if left := _left_at(session, monitor, rule, segment, evaluations, incident):
+        return _end_of_segment(session, incident, left, now)
     if transition.change is Change.OPEN and _is_told_already(session, model, rule, transition, segment):
         return NO_CHANGE
     newest = next((e for e in reversed(evaluations) if e.verdict == Verdict.BREACH), None)

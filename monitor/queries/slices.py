@@ -41,9 +41,7 @@ class SliceTable:
     rows: tuple[Slice, ...]
 
 
-def segment_slices(
-    db: Database, model: str, metrics: Sequence[str], end: datetime | None = None, size: timedelta | None = None
-) -> SliceTable:
+def segment_slices(db: Database, model: str, metrics: Sequence[str], end: datetime | None = None) -> SliceTable:
     """The metrics of every segment, those in breach first, then the largest; from windows that start before `end`.
 
     The window is the newest in which the first metric has a value, so that it need not be the one whose labels are
@@ -51,7 +49,7 @@ def segment_slices(
     """
     with db.reading() as session:
         found = find_model(session, model)
-        seconds = int(size.total_seconds()) if size else main_size(window_sizes_by_use(session, found.id))
+        seconds = main_size(window_sizes_by_use(session, found.id))
         points = newest_by_segment(session, found.id, metrics, seconds, end)
         if not points:
             return SliceTable(None, timedelta(seconds=seconds), ())
@@ -73,7 +71,6 @@ def column_slices(
     metrics: Sequence[str],
     end: datetime | None = None,
     segment: str = "all",
-    size: timedelta | None = None,
 ) -> SliceTable:
     """The metrics of every feature (`missing_rate` …), group (`selection_rate` …) or objective (`slo_burn` …), the
     largest first, in the newest window that starts before `end`.
@@ -82,9 +79,7 @@ def column_slices(
     """
     with db.reading() as session:
         found = find_model(session, model)
-        wanted = int(size.total_seconds()) if size else None
-        if wanted is None and segment == "all":
-            wanted = main_size(window_sizes_by_use(session, found.id))
+        wanted = main_size(window_sizes_by_use(session, found.id)) if segment == "all" else None
         points = newest_by_column(session, found.id, metrics, wanted, segment, end)
     at, seconds = (points[0].start, points[0].size_seconds) if points else (None, wanted or 0)
     return _table(at, seconds, _by_name(points, "metric_column"), {})

@@ -47,6 +47,8 @@ def _of(model_id: int, metrics: Sequence[str], end: datetime | None) -> tuple[Co
 def _newest(
     session: Session, of: tuple[ColumnElement[bool], ...], *valued: ColumnElement[bool]
 ) -> Sequence[MetricPoint]:
+    if session.scalar(select(MetricPoint.start).where(*of).limit(1)) is None:
+        return ()  # max() would walk every window of the model to find that out
     newest = select(func.max(MetricPoint.start)).where(*of, *valued)
     if valued:
         newest = newest.where(MetricPoint.value.is_not(None))
